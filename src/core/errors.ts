@@ -1,0 +1,263 @@
+/**
+ * Every error code of the package. A code is stable: match on it, never on a message.
+ * `docs/errors.md` explains each.
+ */
+export const ErrorCode = {
+  Configuration: 'FLOW_CONFIGURATION',
+  BlueprintNotFound: 'FLOW_BLUEPRINT_NOT_FOUND',
+  BlueprintInvalid: 'FLOW_BLUEPRINT_INVALID',
+  NodeImplementationMissing: 'FLOW_NODE_IMPLEMENTATION_MISSING',
+  NodeNotAwaiting: 'FLOW_NODE_NOT_AWAITING',
+  RunNotFound: 'FLOW_RUN_NOT_FOUND',
+  RunIdConflict: 'FLOW_RUN_ID_CONFLICT',
+  RunIdInvalid: 'FLOW_RUN_ID_INVALID',
+  RunEnded: 'FLOW_RUN_ENDED',
+  ContextKeyRefused: 'FLOW_CONTEXT_KEY_REFUSED',
+  ValueNotSerializable: 'FLOW_VALUE_NOT_SERIALIZABLE',
+  ValueTooLarge: 'FLOW_VALUE_TOO_LARGE',
+  TooManyTurns: 'FLOW_TOO_MANY_TURNS',
+  NodeTimeout: 'FLOW_NODE_TIMEOUT',
+  JobMalformed: 'FLOW_JOB_MALFORMED',
+  JobFormatTooNew: 'FLOW_JOB_FORMAT_TOO_NEW',
+  ConnectFailed: 'FLOW_CONNECT_FAILED',
+  Unavailable: 'FLOW_UNAVAILABLE',
+  SchemaMissing: 'FLOW_SCHEMA_MISSING',
+  TopicMissing: 'FLOW_TOPIC_MISSING',
+  DrainTimeout: 'FLOW_DRAIN_TIMEOUT',
+  IllegalState: 'FLOW_ILLEGAL_STATE',
+} as const;
+
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+export interface FlowcraftKafkaErrorOptions {
+  cause?: unknown;
+  runId?: string;
+  nodeId?: string;
+}
+
+/** Base of every error that this package throws. */
+export abstract class FlowcraftKafkaError extends Error {
+  abstract readonly code: ErrorCode;
+  /** True when the same call may succeed later without any change by the caller. */
+  readonly retryable: boolean = false;
+  readonly runId?: string;
+  readonly nodeId?: string;
+
+  constructor(message: string, options: FlowcraftKafkaErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    if (options.runId !== undefined) this.runId = options.runId;
+    if (options.nodeId !== undefined) this.nodeId = options.nodeId;
+  }
+}
+
+/** One or more options are missing or contradict each other; `problems` lists each by its path. */
+export class ConfigurationError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.Configuration;
+  constructor(readonly problems: readonly { path: string; message: string }[]) {
+    const list = problems.map((p) => `  - ${p.path}: ${p.message}`).join('\n');
+    super(`The options of FlowcraftKafkaModule have ${problems.length} problem(s):\n${list}`);
+  }
+}
+
+/** The blueprint id is not registered here, or the version asked for is not. */
+export class BlueprintNotFoundError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.BlueprintNotFound;
+  constructor(
+    readonly blueprintId: string,
+    known: readonly string[],
+    version?: string,
+  ) {
+    const which = version === undefined ? `'${blueprintId}'` : `'${blueprintId}' in version '${version}'`;
+    const others = known.length > 0 ? known.map((id) => `'${id}'`).join(', ') : 'none';
+    super(
+      `Blueprint ${which} is not registered. Add it to runtime.blueprints or forFeature({ blueprints }). Registered: ${others}.`,
+    );
+  }
+}
+
+/** The blueprint cannot be run at all: its structure is broken. */
+export class BlueprintInvalidError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.BlueprintInvalid;
+  constructor(
+    readonly blueprintId: string,
+    message: string,
+    options?: FlowcraftKafkaErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The blueprint names node types that nobody registered. */
+export class NodeImplementationMissingError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.NodeImplementationMissing;
+  constructor(
+    readonly blueprintId: string,
+    readonly missing: readonly { nodeId: string; uses: string }[],
+  ) {
+    const list = missing.map((m) => `'${m.uses}' (node '${m.nodeId}')`).join(', ');
+    super(
+      `Blueprint '${blueprintId}' uses node types that are not registered: ${list}. ` +
+        `Add them to runtime.registry or forFeature({ nodes }), or declare a provider with @FlowNode('name').`,
+    );
+  }
+}
+
+/** `resume` named a node that does not wait, or another resume was first. */
+export class NodeNotAwaitingError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.NodeNotAwaiting;
+  constructor(runId: string, nodeId: string | undefined, awaiting: readonly string[]) {
+    const what = nodeId === undefined ? 'No node' : `Node '${nodeId}'`;
+    const list = awaiting.length > 0 ? awaiting.map((id) => `'${id}'`).join(', ') : 'none';
+    super(
+      `${what} of run '${runId}' is not awaiting. Awaiting now: ${list}.`,
+      nodeId === undefined ? { runId } : { runId, nodeId },
+    );
+  }
+}
+
+export class RunNotFoundError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.RunNotFound;
+  constructor(runId: string) {
+    super(`Run '${runId}' does not exist. Check the id, or start it with FlowcraftClient.start().`, { runId });
+  }
+}
+
+/** The runId was used before, for another blueprint or another input. */
+export class RunIdConflictError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.RunIdConflict;
+  constructor(runId: string, differs: string) {
+    super(`Run '${runId}' exists already with another ${differs}. Use a new runId, or the same ${differs}.`, { runId });
+  }
+}
+
+export class RunIdInvalidError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.RunIdInvalid;
+  constructor(runId: string) {
+    super(`'${runId.slice(0, 140)}' is not a run id. Use 1 to 128 characters of A-Z a-z 0-9 _ . : -`);
+  }
+}
+
+/** The run has ended, so it can't be resumed or cancelled any more. */
+export class RunEndedError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.RunEnded;
+  constructor(runId: string, status: string) {
+    super(`Run '${runId}' has ended with status '${status}'. Start a new run instead.`, { runId });
+  }
+}
+
+export class ContextKeyRefusedError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ContextKeyRefused;
+  constructor(key: string, options?: FlowcraftKafkaErrorOptions) {
+    super(`The context key '${key}' is refused, because it could change prototypes. Use another key.`, options);
+  }
+}
+
+/** The serializer cannot carry a value (a cycle, a BigInt, ...). */
+export class ValueNotSerializableError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ValueNotSerializable;
+  constructor(what: string, options: FlowcraftKafkaErrorOptions = {}) {
+    super(
+      `${what} cannot be serialized. Return plain JSON data, or give runtime.serializer one that can carry it.`,
+      options,
+    );
+  }
+}
+
+/** A value exceeds `limits.maxValueBytes`. Sizes are UTF-8 bytes after serialization. */
+export class ValueTooLargeError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ValueTooLarge;
+  constructor(
+    what: string,
+    readonly bytes: number,
+    readonly maxBytes: number,
+    options: FlowcraftKafkaErrorOptions = {},
+  ) {
+    super(
+      `${what} has ${bytes} bytes, more than limits.maxValueBytes (${maxBytes}). Store it elsewhere and pass a reference, or raise the limit.`,
+      options,
+    );
+  }
+}
+
+/** A run made more turns than `limits.maxTurnsPerRun`: most likely a loop that does not end. */
+export class TooManyTurnsError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.TooManyTurns;
+  constructor(runId: string, nodeId: string, maxTurns: number) {
+    super(
+      `Run '${runId}' reached ${maxTurns} turns at node '${nodeId}', possible infinite loop. Check the condition that should end it, or raise limits.maxTurnsPerRun.`,
+      { runId, nodeId },
+    );
+  }
+}
+
+/** A message on the jobs topic that can never be a job. */
+export class JobMalformedError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.JobMalformed;
+}
+
+/** A message in a format newer than this version knows: never guessed at. */
+export class JobFormatTooNewError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.JobFormatTooNew;
+  constructor(version: number, known: number) {
+    super(`The job has format version ${version}; this version of the package knows up to ${known}. Upgrade the workers.`);
+  }
+}
+
+/** A server could not be reached within `connectTimeoutMs` at start. */
+export class ConnectError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ConnectFailed;
+  override readonly retryable = true;
+  constructor(server: string, timeoutMs: number, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`${server} could not be reached within ${timeoutMs} ms: ${why}. Check that it runs and the address in the options.`, {
+      cause,
+    });
+  }
+}
+
+/** A server did not answer, or refused for now. The engine retries these. */
+export class UnavailableError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.Unavailable;
+  override readonly retryable = true;
+  constructor(
+    readonly server: 'kafka' | 'cassandra' | 'redis',
+    operation: string,
+    cause: unknown,
+  ) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`${server} is not available for ${operation}: ${why}`, { cause });
+  }
+}
+
+/** A table or column is missing and provisioning may not create it. */
+export class SchemaMissingError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.SchemaMissing;
+  constructor(what: string, statement: string) {
+    super(`${what} is missing. Run this, or set provision.tables to 'create':\n${statement}`);
+  }
+}
+
+export class TopicMissingError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.TopicMissing;
+  constructor(topic: string) {
+    super(`The Kafka topic '${topic}' does not exist. Create it, or set provision.topic to 'create'.`);
+  }
+}
+
+/** Work was still running when `worker.drainTimeoutMs` was over; it will be redelivered. */
+export class DrainTimeoutError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.DrainTimeout;
+  constructor(
+    timeoutMs: number,
+    readonly unfinished: readonly string[],
+  ) {
+    super(
+      `The worker did not drain within ${timeoutMs} ms; ${unfinished.length} node(s) were still running and will be run again: ${unfinished.slice(0, 10).join(', ')}. Raise worker.drainTimeoutMs, or make the nodes heed their signal.`,
+    );
+  }
+}
+
+export class IllegalStateError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.IllegalState;
+}

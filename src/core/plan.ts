@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { analyzeBlueprint, sanitizeBlueprint, type EdgeDefinition, type NodeDefinition, type WorkflowBlueprint } from 'flowcraft';
+import { BlueprintInvalidError } from './errors.js';
+import { bodyOf, loopsAround } from './loops.js';
+
+/** `settled` and `first` are extensions of this package; flowcraft knows `all` and `any`. */
+export type JoinStrategy = 'all' | 'any' | 'first' | 'settled';
+
+/** One vertex of a blueprint with everything that its settling needs to know. */
+export interface PlanNode {
+  readonly id: string;
+  readonly definition: Readonly<NodeDefinition>;
+  readonly join: JoinStrategy;
+  readonly isController: boolean;
+  /** Controllers of the loops around this node, outermost first. */
+  readonly loops: readonly string[];
+  /** For a controller: the nodes that run again at each pass. */
+  readonly body: ReadonlySet<string>;
+  /** Distinct sources of the edges into this node; may name nodes that do not exist. */
+  readonly predecessors: readonly string[];
+  /** Distinct existing targets of this node's own edges. */
+  readonly targets: readonly string[];
+  readonly edges: readonly EdgeDefinition[];
+  readonly fallback: string | undefined;
+  /** The nodes that this one stands in for when they fail, directly or as the fallback of their fallback. */
+  readonly rescues: readonly string[];
+  readonly hasConditionalEntry: boolean;
+}
+
+/** What is computed once for each version of a blueprint. Immutable. */
+export interface BlueprintPlan {
+  readonly id: string;
+  readonly version: string | null;
+  /** SHA-256 over the sanitized blueprint: equal content, equal hash. */
+  readonly hash: string;
+  readonly blueprint: Readonly<WorkflowBlueprint>;
+  readonly nodes: ReadonlyMap<string, PlanNode>;
+  readonly startNodeIds: readonly string[];
+  readonly terminalNodeIds: readonly string[];
+  readonly isDag: boolean;
+}
+
+const UNPRINTABLE = /[\u0000-\u001f]/; // eslint-disable-line no-control-regex -- these separate the parts of ledger fields
+
+/**
+ * Computes the plan of a blueprint.
+ * @throws BlueprintInvalidError if a node id holds control characters or occurs twice, or a loop has no `continue` edge.
+ */
+export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
+  const blueprint = deepFreeze(JSON.parse(JSON.stringify(sanitizeBlueprint(raw))) as WorkflowBlueprint);
+  const ids = new Set<string>();
+  for (const node of blueprint.nodes) {
+    if (UNPRINTABLE.test(node.id)) {
+      throw new BlueprintInvalidError(blueprint.id, `A node id of blueprint '${blueprint.id}' holds control characters.`);
+    }
+    if (ids.has(node.id)) {
+      throw new BlueprintInvalidError(blueprint.id, `Blueprint '${blueprint.id}' has two nodes '${node.id}'.`);
+    }
+    ids.add(node.id);
+  }
+  const analysis = analyzeBlueprint(blueprint);
+  const startNodeIds = startNodes(blueprint, analysis.startNodeIds, analysis.cycles);
+  const bodies = new Map<string, ReadonlySet<string>>();
+  for (const node of blueprint.nodes) {
+    if (node.uses === 'loop-controller') bodies.set(node.id, bodyOf(node.id, blueprint, startNodeIds));
+  }
+  const nodes = new Map<string, PlanNode>();
+  const incoming = groupBy(blueprint.edges, (e) => e.target);
+  const outgoing = groupBy(blueprint.edges, (e) => e.source);
+  for (const definition of blueprint.nodes) {
+    const { id } = definition;
+    const into = incoming.get(id) ?? [];
+    const edges = outgoing.get(id) ?? [];
+    nodes.set(id, {
+      id,
+      definition,
+      join: joinStrategyOf(definition),
+      isController: bodies.has(id),
+      loops: loopsAround(id, bodies),
+      body: bodies.get(id) ?? EMPTY,
+      predecessors: distinct(into.map((e) => e.source)),
+      targets: distinct(edges.map((e) => e.target)).filter((target) => ids.has(target)),
+      edges,
+      fallback: definition.config?.fallback,
+      rescues: rescuedBy(id, blueprint.nodes),
+      hasConditionalEntry: into.some((e) => e.condition !== undefined && e.condition !== ''),
+    });
+  }
+  return {
+    id: blueprint.id,
+    version: blueprint.metadata?.version ?? null,
+    hash: createHash('sha256').update(stableJson(blueprint)).digest('hex'),
+    blueprint,
+    nodes,
+    startNodeIds,
+    terminalNodeIds: analysis.terminalNodeIds,
+    isDag: analysis.isDag,
+  };
+}
+
+const EMPTY: ReadonlySet<string> = new Set();
+
+/** As flowcraft's traverser: no fallback starts by itself; a graph of cycles only begins at its declared entry points. */
+function startNodes(blueprint: WorkflowBlueprint, withoutEntry: readonly string[], cycles: readonly string[][]): string[] {
+  const fallbacks = new Set(blueprint.nodes.map((n) => n.config?.fallback));
+  const starts = withoutEntry.filter((id) => !fallbacks.has(id));
+  if (starts.length > 0) return starts;
+  const declared = new Set(blueprint.metadata?.cycleEntryPoints ?? []);
+  const entries = cycles.map((cycle) => cycle.find((id) => declared.has(id)) ?? cycle[0]);
+  return distinct(entries.filter((id) => id !== undefined));
+}
+
+function joinStrategyOf(definition: NodeDefinition): JoinStrategy {
+  const strategy: string | undefined = definition.config?.joinStrategy;
+  return strategy === 'any' || strategy === 'first' || strategy === 'settled' ? strategy : 'all';
+}
+
+function rescuedBy(id: string, nodes: readonly NodeDefinition[]): string[] {
+  const found: string[] = [];
+  for (let open = [id]; open.length > 0; ) {
+    const rescuer = open.pop();
+    for (const node of nodes) {
+      if (node.config?.fallback !== rescuer || node.id === id || found.includes(node.id)) continue;
+      found.push(node.id);
+      open.push(node.id);
+    }
+  }
+  return found;
+}
+
+function groupBy<T>(list: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of list) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}
+
+function distinct(ids: readonly string[]): string[] {
+  return [...new Set(ids)];
+}
+
+/** JSON with sorted keys, so that equal blueprints give equal text. */
+export function stableJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value !== null && typeof value === 'object') {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,64 @@
+import { LedgerState, NOBODY } from './ledger-state.js';
+import type { BlueprintPlan } from './plan.js';
+import type { TurnRecord } from './run.js';
+import { settlementOf } from './settlement.js';
+import { BEFORE_FIRST_PASS, turnOfPasses } from './turns.js';
+
+/** The turns that a run of this plan begins with. */
+export function startTurns(plan: BlueprintPlan): { node: string; turn: string; passes: string[] }[] {
+  return plan.startNodeIds.map((node) => {
+    const passes = (plan.nodes.get(node)?.loops ?? []).map(() => BEFORE_FIRST_PASS);
+    return { node, turn: turnOfPasses(passes), passes };
+  });
+}
+
+export interface ReplayOptions {
+  /** Token of the rebuild: every accepted row has been rewritten under it. */
+  readonly token: number;
+  /** Microseconds. */
+  readonly now: number;
+  /** For so long nobody else can claim what is open: living executors claim theirs again first. */
+  readonly graceMs: number;
+  readonly maxTurns: number;
+}
+
+/**
+ * Derives the ledger of a run from its journal. Rows are taken in the order of their tokens among those whose turn has
+ * become ready, so the result does not depend on the order in which they are given.
+ */
+export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], options: ReplayOptions): LedgerState {
+  const { token, now } = options;
+  const ledger = new LedgerState();
+  const byTurn = new Map(rows.map((row) => [key(row.nodeId, row.turn), row]));
+  const starts = startTurns(plan);
+  ledger.open(starts, String(token), token);
+  const ready: TurnRecord[] = [];
+  const take = (node: string, turn: string) => {
+    const row = byTurn.get(key(node, turn));
+    if (!row || !byTurn.delete(key(node, turn))) return;
+    const at = ready.findIndex((other) => other.token > row.token);
+    if (at < 0) ready.push(row);
+    else ready.splice(at, 0, row);
+  };
+  for (const { node, turn } of starts) take(node, turn);
+  for (let row = ready.shift(); row; row = ready.shift()) {
+    const before = ledger.turn(row.nodeId, row.turn);
+    if (!before) continue;
+    ledger.putTurn(row.nodeId, row.turn, { ...before, state: 'C', token, worker: NOBODY, until: Number.MAX_SAFE_INTEGER, claims: row.claims });
+    const { origin } = ledger.origin(row.nodeId);
+    const answer = ledger.settle(
+      { settlement: settlementOf(plan, row, origin), token, worker: NOBODY, leaseMs: 0, claim: 0, maxTurns: options.maxTurns },
+      now,
+    );
+    if (answer.kind === 'accepted') for (const fired of answer.fired) take(fired.node, fired.turn);
+  }
+  for (const open of ledger.turns()) {
+    if (open.state !== 'R') continue;
+    ledger.putTurn(open.node, open.turn, { state: 'C', passes: open.passes, token: 0, worker: NOBODY, until: now + options.graceMs * 1000, claims: 0 });
+  }
+  return ledger;
+}
+
+function key(node: string, turn: string): string {
+  return `${node}\u001f${turn}`;
+}

@@ -1,0 +1,81 @@
+import type { NodeDefinition } from 'flowcraft';
+
+export type RunStatus = 'running' | 'awaiting' | 'completed' | 'failed' | 'cancelled';
+export type EndStatus = Extract<RunStatus, 'completed' | 'failed' | 'cancelled'>;
+
+export function isEndStatus(status: string): status is EndStatus {
+  return status === 'completed' || status === 'failed' || status === 'cancelled';
+}
+
+/** The durable head of a run: written once when it is accepted, once when it ends. */
+export interface RunRecord {
+  readonly runId: string;
+  readonly blueprintId: string;
+  readonly blueprintVersion: string | null;
+  readonly blueprintHash: string;
+  /** The initial context, each value serialized: `{ key: text }` as JSON. */
+  readonly input: string;
+  readonly inputHash: string;
+  readonly tags: readonly string[];
+  /** Milliseconds since 1970, the accepting client's clock; only for people. */
+  readonly createdAt: number;
+  readonly status: 'running' | EndStatus;
+  readonly endedAt?: number;
+  readonly reason?: string;
+}
+
+/** A node's own error, kept beside flowcraft's wording of it. */
+export interface ErrorRecord {
+  readonly message: string;
+  readonly isFatal: boolean;
+  readonly cause?: { readonly name: string; readonly message: string };
+}
+
+export type TurnStatus = 'completed' | 'failed' | 'awaiting' | 'cancelled';
+
+export interface AwaitingDetails {
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly wakeUpAt?: string;
+}
+
+/**
+ * A row of the journal: how one turn of one node settled. With the blueprint, the rows of a run are enough to rebuild
+ * its ledger.
+ */
+export interface TurnRecord {
+  readonly nodeId: string;
+  readonly turn: string;
+  /** The fencing token under which this row was written (microseconds), and the stamp of its write. */
+  readonly token: number;
+  readonly status: TurnStatus;
+  /** For each loop around the node, outermost first, the pass that this turn belongs to. */
+  readonly passes: readonly string[];
+  /** Serialized; absent when the node gave no result at all (flowcraft stores no output then). */
+  readonly output?: string;
+  readonly action?: string;
+  /** Targets to which an edge was taken. */
+  readonly taken: readonly string[];
+  /** The fallback node that stands in for this failed one. */
+  readonly rescuer?: string;
+  readonly dynamicNodes?: readonly NodeDefinition[];
+  readonly gather?: string;
+  /** Context keys that this turn wrote beside its output and its successors' inputs. */
+  readonly writes: readonly string[];
+  /** The context keys `_inputs.<target>` that this turn wrote. */
+  readonly inputsWritten: readonly string[];
+  readonly error?: ErrorRecord;
+  readonly awaiting?: AwaitingDetails;
+  readonly worker: string;
+  /** How often the node's code was tried in this turn, and how often the turn was claimed. */
+  readonly attempts: number;
+  readonly claims: number;
+  /** Milliseconds since 1970, the executing worker's clock; only for people. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+export interface TurnName {
+  readonly nodeId: string;
+  readonly turn: string;
+}

@@ -1,0 +1,172 @@
+import type { BlueprintPlan, PlanNode } from './plan.js';
+import type { TurnRecord } from './run.js';
+import { turnOfArrival, turnOfNextPass, FIRST_TURN } from './turns.js';
+
+/** A loop and the pass in question; `null`: the pass that the ledger holds as current. */
+export type PassRef = readonly [loop: string, pass: string | null];
+
+/** The settled node, or one in whose name it acts, counts as completed before a target. */
+export interface Arrival {
+  readonly from: string;
+  readonly passes: readonly PassRef[];
+  /** Counts only if `from` failed and was rescued in these passes. */
+  readonly ifRescued?: true;
+}
+
+export interface SettlementTarget {
+  readonly node: string;
+  /** `each`: ready at each taken arrival (any). `once`: at the first (first). `joined`: when all have arrived (all). */
+  readonly when: 'each' | 'once' | 'joined';
+  readonly taken: boolean;
+  readonly arrivals: readonly Arrival[];
+  /** How many distinct predecessors the blueprint gives the target. */
+  readonly need: number;
+  /** Loops around the target; they name its turn unless `turn` or `entry` does. */
+  readonly passes: readonly PassRef[];
+  /** Loops around each kind of predecessor: their arrivals are counted apart, so that a new pass starts some from zero. */
+  readonly groups: readonly (readonly string[])[];
+  readonly turn?: string;
+  /** The target is a controller entered from outside; the turn needs the passes around it. */
+  readonly entry?: { readonly source: string; readonly turn: string; readonly plain: boolean };
+  /** Becoming ready opens a new pass of this loop. */
+  readonly opensPass?: true;
+  /** The arrivals are those of dynamic nodes, which are counted for themselves. */
+  readonly gathers?: true;
+}
+
+/** What the ledger is told when a turn settles: a pure function of the plan and the journal row. */
+export interface Settlement {
+  readonly node: string;
+  readonly turn: string;
+  readonly outcome: 'completed' | 'failed' | 'rescued' | 'awaiting';
+  readonly targets: readonly SettlementTarget[];
+  /** Targets to be told at once if the rescuer (a shared fallback) has settled before. */
+  readonly late?: { readonly rescuer: string; readonly passes: readonly PassRef[]; readonly targets: readonly SettlementTarget[] };
+  readonly rescuedPasses?: readonly PassRef[];
+  /** Nodes that this turn added to the run, and the node that gathers them. */
+  readonly dynamic: readonly string[];
+  readonly gather?: string;
+}
+
+/** Where a dynamic node comes from, and the node that waits for it. */
+export interface Origin {
+  readonly creator: string;
+  readonly creatorTurn: string;
+  readonly gather?: string;
+}
+
+/** Derives the settlement from a journal row; `origin` only for the row of a dynamic node. */
+export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Origin): Settlement {
+  const base = { node: row.nodeId, turn: row.turn, dynamic: (row.dynamicNodes ?? []).map((n) => n.id) };
+  const gather = row.gather !== undefined && plan.nodes.has(row.gather) ? { gather: row.gather } : {};
+  if (row.status === 'awaiting') return { ...base, outcome: 'awaiting', targets: [], dynamic: [] };
+  const node = plan.nodes.get(row.nodeId);
+  if (!node) return { ...base, ...gather, outcome: row.status === 'completed' ? 'completed' : 'failed', targets: dynamicTargets(plan, row, origin) };
+  const known = new Map(node.loops.map((loop, i) => [loop, row.passes[i] ?? null] as const));
+  const target = (id: string, taken: boolean, arrivals: readonly Arrival[]) => targetOf(plan, node, row, known, id, taken, arrivals);
+  const own: Arrival = { from: node.id, passes: passesAround(node, known) };
+  const rescued = node.rescues.flatMap((id): Arrival[] => {
+    const other = plan.nodes.get(id);
+    return other ? [{ from: id, passes: passesAround(other, known), ifRescued: true }] : [];
+  });
+  const inherited = node.rescues.flatMap((id) => plan.nodes.get(id)?.targets ?? []);
+  const rescuedBefore = (id: string) => rescued.filter((a) => plan.nodes.get(id)?.predecessors.includes(a.from));
+
+  if (row.status === 'completed') {
+    const unused = unusedFallbackOf(plan, node);
+    const ids = new Set([...node.targets, ...inherited, ...(unused?.targets ?? []), ...row.taken]);
+    const targets = [...ids].map((id) => {
+      const before = (from: string) => plan.nodes.get(id)?.predecessors.includes(from) ?? false;
+      const arrivals = [
+        ...(before(node.id) ? [own] : []),
+        ...rescuedBefore(id),
+        ...(unused && before(unused.id) ? [{ from: unused.id, passes: passesAround(unused, known) }] : []),
+      ];
+      return target(id, row.taken.includes(id), arrivals);
+    });
+    return { ...base, ...gather, outcome: 'completed', targets };
+  }
+  if (row.rescuer !== undefined && plan.nodes.has(row.rescuer)) {
+    const rescuer = plan.nodes.get(row.rescuer) as PlanNode;
+    return {
+      ...base,
+      outcome: 'rescued',
+      targets: [target(rescuer.id, true, [])],
+      rescuedPasses: own.passes,
+      late: { rescuer: rescuer.id, passes: passesAround(rescuer, known), targets: node.targets.map((id) => target(id, false, [own])) },
+    };
+  }
+  // What failed has not completed; those whose last rescuer it was have, with the output null.
+  const targets = [...new Set(inherited)].map((id) => target(id, false, rescuedBefore(id)));
+  return { ...base, outcome: 'failed', targets };
+}
+
+/** A fallback that nothing else leads to can no longer run once the only node that names it has completed. */
+function unusedFallbackOf(plan: BlueprintPlan, node: PlanNode): PlanNode | undefined {
+  const fallback = node.fallback === undefined ? undefined : plan.nodes.get(node.fallback);
+  return fallback && fallback.predecessors.length === 0 && fallback.rescues.length === 1 ? fallback : undefined;
+}
+
+function targetOf(
+  plan: BlueprintPlan,
+  source: PlanNode,
+  row: TurnRecord,
+  known: ReadonlyMap<string, string | null>,
+  id: string,
+  taken: boolean,
+  arrivals: readonly Arrival[],
+): SettlementTarget {
+  const node = plan.nodes.get(id) as PlanNode;
+  const base = {
+    node: id,
+    taken,
+    arrivals,
+    need: node.predecessors.length,
+    passes: passesAround(node, known),
+    groups: groupsOf(plan, node),
+    ...(node.isController ? { opensPass: true as const } : {}),
+  };
+  // A fallback is no join of its edges: failing is what leads to it.
+  if (row.rescuer === id) return { ...base, when: node.predecessors.length === 0 ? 'once' : 'joined' };
+  if (node.join !== 'any') return { ...base, when: node.join === 'first' ? 'once' : 'joined' };
+  if (!node.isController) return { ...base, when: 'each', turn: turnOfArrival(source.id, row.turn) };
+  const pass = known.get(id);
+  if (pass !== undefined && pass !== null) return { ...base, when: 'each', turn: turnOfNextPass(pass) };
+  const entries = node.predecessors.filter((p) => !node.body.has(p));
+  const plain = entries.length === 1 && source.join !== 'any' && (row.turn === FIRST_TURN || source.loops.length > 0);
+  return { ...base, when: 'each', entry: { source: source.id, turn: row.turn, plain } };
+}
+
+function dynamicTargets(plan: BlueprintPlan, row: TurnRecord, origin: Origin | undefined): SettlementTarget[] {
+  const gather = origin?.gather === undefined ? undefined : plan.nodes.get(origin.gather);
+  if (!gather || row.status !== 'completed') return [];
+  const loops = plan.nodes.get(origin?.creator ?? '')?.loops ?? [];
+  const known = new Map(loops.map((loop, i) => [loop, row.passes[i] ?? null] as const));
+  return [
+    {
+      node: gather.id,
+      when: gather.join === 'any' ? 'each' : gather.join === 'first' ? 'once' : 'joined',
+      taken: !gather.hasConditionalEntry,
+      arrivals: [{ from: row.nodeId, passes: [] }],
+      need: gather.predecessors.length,
+      passes: passesAround(gather, known),
+      gathers: true,
+      groups: groupsOf(plan, gather),
+      ...(gather.join === 'any' ? { turn: turnOfArrival(row.nodeId, row.turn) } : {}),
+      ...(gather.isController ? { opensPass: true as const } : {}),
+    },
+  ];
+}
+
+function passesAround(node: PlanNode, known: ReadonlyMap<string, string | null>): PassRef[] {
+  return node.loops.map((loop) => [loop, known.get(loop) ?? null] as const);
+}
+
+function groupsOf(plan: BlueprintPlan, node: PlanNode): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const id of node.predecessors) {
+    const loops = [...(plan.nodes.get(id)?.loops ?? [])];
+    groups.set(loops.join('\u001e'), loops);
+  }
+  return [...groups.values()];
+}

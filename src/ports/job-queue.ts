@@ -1,0 +1,56 @@
+import type { Job } from '../core/envelope.js';
+
+/** A message as it came from the topic, before anybody has decoded it. */
+export interface RawMessage {
+  readonly value: Buffer | null;
+  readonly key: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly partition: number;
+  readonly offset: string;
+}
+
+export interface DeadLetterReason {
+  /** One of ErrorCode, or a word of the same kind. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface JobHandler {
+  /**
+   * Resolves when there is room for one more message. The queue holds the message back until then and keeps its
+   * membership in the group alive meanwhile.
+   */
+  admit(): Promise<void>;
+  /**
+   * Takes a message. The promise resolves when the message is done: all that it causes is durable, so that its offset
+   * may be committed. It rejects only when the worker stops first; the message is then delivered again.
+   */
+  handle(message: RawMessage): Promise<void>;
+}
+
+export type ConsumerState = 'stopped' | 'starting' | 'consuming' | 'rebalancing' | 'restarting';
+
+export interface JobConsumer {
+  readonly state: ConsumerState;
+  /** Takes no further message; those being handled go on and their offsets are still committed. */
+  pause(): Promise<void>;
+  /** Commits what is done and leaves the group. What is not done is delivered again, to whoever comes. */
+  stop(): Promise<void>;
+}
+
+/**
+ * A durable queue of jobs. Delivery is at least once, in any order, possibly to two workers at once; nothing that was
+ * acknowledged is lost.
+ */
+export interface JobQueue {
+  /** Opens connections, with retries. @throws ConnectError after the configured time */
+  connect(): Promise<void>;
+  /** Creates or verifies what the queue needs, as configured. @throws TopicMissingError */
+  provision(): Promise<void>;
+  /** Resolves when the job is durable. Retries for as long as the queue is open; rejects with IllegalStateError once it is closed. */
+  publish(job: Job): Promise<void>;
+  /** Parks a message that can never succeed, with its original bytes and the reason. Resolves when it is durable. */
+  publishDead(message: RawMessage, reason: DeadLetterReason): Promise<void>;
+  consume(handler: JobHandler): Promise<JobConsumer>;
+  close(): Promise<void>;
+}

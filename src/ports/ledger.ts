@@ -1,0 +1,45 @@
+import type { ClaimAnswer, ClaimRequest, LedgerState, SettleAnswer, SettleRequest } from '../core/ledger-state.js';
+
+export type RenewAnswer = 'held' | 'lost' | 'missing';
+
+/**
+ * The coordination state of runs: claims, joins, acceptance. Each method is atomic for its run. Nothing in it is the
+ * truth: it can be lost at any moment and is then rebuilt from the journal. Every method is safe to repeat, so callers
+ * retry on UnavailableError without knowing whether the first try took effect. Time is the ledger's own.
+ */
+export interface Ledger {
+  connect(): Promise<void>;
+  close(): Promise<void>;
+  /** Microseconds since 1970. */
+  now(): Promise<number>;
+  /**
+   * Installs the state of a run, unless there is one. With `lock`, only if that lock still holds.
+   * Answers whether this state is the one installed.
+   */
+  install(runId: string, state: LedgerState, lock?: string): Promise<boolean>;
+  claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer>;
+  renew(runId: string, node: string, turn: string, worker: string, token: number, leaseMs: number): Promise<RenewAnswer>;
+  settle(runId: string, request: SettleRequest): Promise<SettleAnswer>;
+  /** Marks the run as ended: nothing of it is claimed or settled any more. The state is forgotten after a while. */
+  end(runId: string, status: string): Promise<void>;
+  /** All fields of a run, for description and probes; empty if the ledger does not know the run. */
+  read(runId: string): Promise<LedgerState>;
+  /**
+   * Takes the right to rebuild a run, for `ttlMs`. `incarnation`: the state with this incarnation is known to be
+   * wrong and is dropped. `exists`: there is a state, no rebuild is needed. `wait`: another is rebuilding.
+   */
+  lock(runId: string, owner: string, ttlMs: number, incarnation?: string): Promise<{ kind: 'locked'; lock: string; now: number } | { kind: 'exists' } | { kind: 'wait' }>;
+  /** Says that a worker lives; it counts as dead when this was not repeated for `ttlMs`. */
+  beat(worker: string, ttlMs: number): Promise<void>;
+  isAlive(worker: string): Promise<boolean>;
+  /** A worker that stops kindly says so: its claims can be taken at once. */
+  retire(worker: string): Promise<void>;
+  /** Notes that these runs made progress now. */
+  touch(runIds: readonly string[]): Promise<void>;
+  /** Runs that made no progress for `idleMs`, the longest idle first. */
+  idle(idleMs: number, limit: number): Promise<string[]>;
+  /** The run needs no watching any more: it ended, or waits. */
+  forget(runId: string): Promise<void>;
+  /** True for the one caller in the fleet that gets it, for `ttlMs`. */
+  elect(name: string, owner: string, ttlMs: number): Promise<boolean>;
+}

@@ -1,0 +1,98 @@
+import type { WorkflowBlueprint } from 'flowcraft';
+import type { EndStatus, RunRecord, RunStatus, TurnName, TurnRecord } from '../core/run.js';
+
+/** One key of a run's context as it is stored. */
+export interface StoredValue {
+  readonly key: string;
+  /** The token under which it was written: of two writes the higher one holds. */
+  readonly stamp: number;
+  /** Serialized; absent for a reference and for a deleted key. */
+  readonly value?: string;
+  /** The value is the output of this turn. */
+  readonly ref?: TurnName;
+  readonly deleted?: true;
+}
+
+export type ValueWrite = Omit<StoredValue, 'stamp'>;
+
+/** All that one settled turn writes: applied as one, or not at all. */
+export interface TurnWrite {
+  readonly runId: string;
+  readonly record: TurnRecord;
+  readonly values: readonly ValueWrite[];
+}
+
+export interface StatusWrite {
+  readonly runId: string;
+  readonly status: RunStatus;
+  readonly reason?: string;
+  /** WorkflowResult as JSON. */
+  readonly result?: string;
+  /** Of two writes the higher stamp holds, whoever is late. */
+  readonly stamp: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface StatusRow {
+  readonly status: RunStatus;
+  readonly reason?: string;
+  readonly result?: string;
+  readonly updatedAt: number;
+}
+
+/** What a foreign client wrote before it sent the first job of a run. */
+export interface ForeignRun {
+  /** The initial context as JSON, if there is a row. */
+  readonly data?: string;
+  /** The highest write time of the client's rows, microseconds. */
+  readonly stamp: number;
+}
+
+export interface RunFilter {
+  readonly from: number;
+  readonly to: number;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+/**
+ * The durable truth: runs, journal, context, blueprints. Writes carry the fencing token as their stamp, so that a late
+ * write of an older claimant loses by the store's own rule and a repeated one changes nothing. Calls that cannot be
+ * served reject with UnavailableError; whether a write took effect is then unknown, and repeating it is safe.
+ */
+export interface RunStore {
+  connect(): Promise<void>;
+  /** Creates or verifies keyspace and tables, as configured. @throws SchemaMissingError */
+  provision(): Promise<void>;
+  close(): Promise<void>;
+
+  /** Accepts a run unless its id is taken; answers the run that holds the id. Indexed before it is accepted. */
+  accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }>;
+  run(runId: string): Promise<RunRecord | undefined>;
+  /** Ends a running run. Answers the run as it then is: another may have ended it first. */
+  end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<{ ended: boolean; run: RunRecord | undefined }>;
+  /** Run ids by time of acceptance, newest first, in pages. */
+  list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }>;
+
+  turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined>;
+  /** The journal of a run. `outputs` false leaves out the outputs, which may be large. */
+  turns(runId: string, outputs?: boolean): Promise<TurnRecord[]>;
+  write(write: TurnWrite): Promise<void>;
+
+  /** The stored rows of these keys; none for a key never written. */
+  values(runId: string, keys: readonly string[]): Promise<StoredValue[]>;
+  allValues(runId: string): Promise<StoredValue[]>;
+  /** Outputs of settled turns, serialized; none for a turn without output. */
+  outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]>;
+
+  writeStatus(write: StatusWrite): Promise<void>;
+  status(runId: string): Promise<StatusRow | undefined>;
+  /** Notes progress: moves only the time of the status row. */
+  touchStatus(runId: string, stamp: number, at: number): Promise<void>;
+  /** Runs whose status row says running and did not move since `before` (milliseconds): for the page's reconciler on foreign rows. */
+  foreign(runId: string): Promise<ForeignRun | undefined>;
+
+  saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void>;
+  blueprint(blueprintId: string, hash: string): Promise<WorkflowBlueprint | undefined>;
+}
