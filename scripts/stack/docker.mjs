@@ -85,5 +85,5 @@ async function containers(call) {
 }
 
 function lastLine(text) {
-  return text.trim().split('\n').at(-1) || 'docker is not installed';
+  return text.trim().split('\n').at(-1) || 'docker info failed without a word';
 }

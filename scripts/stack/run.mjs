@@ -26,7 +26,16 @@ export function run(command, args, { env = process.env, cwd, timeoutMs, show = f
     child.stderr?.setEncoding('utf8').on('data', (chunk) => {
       output += chunk;
     });
-    child.on('error', (error) => resolve({ code: -1, stdout, output: error.message, timedOut: false }));
+    child.on('error', (error) => {
+      const reason = error.code === 'ENOENT' ? `${command} was not found` : error.message;
+      resolve({ code: -1, stdout, output: reason, timedOut: false });
+    });
+    child.on('exit', (code, signal) => {
+      if (signal !== 'SIGKILL') return;
+      // What the killed command had started itself may still hold its output open.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    });
     child.on('close', (code, signal) => {
       const timedOut = signal === 'SIGKILL' && timeoutMs !== undefined;
       resolve({ code: code ?? -1, stdout, output, timedOut });

@@ -1,0 +1,122 @@
+import { lintBlueprint, type WorkflowBlueprint } from 'flowcraft';
+import { LRUCache } from 'lru-cache';
+import { BlueprintNotFoundError, NodeImplementationMissingError } from '../core/errors.js';
+import { planBlueprint, type BlueprintPlan } from '../core/plan.js';
+import type { Logger } from '../ports/logger.js';
+import type { RunStore } from '../ports/run-store.js';
+import type { FlowcraftRuntime } from './flowcraft-runtime.js';
+
+const SNAPSHOTS_KEPT = 500;
+
+/** The blueprints that this process knows, and the stored versions of them that runs are pinned to. */
+export class BlueprintCatalog {
+  /** By blueprint id, then version; the one registered last without a version wish is the current one. */
+  private readonly registered = new Map<string, BlueprintPlan[]>();
+  private readonly broken = new Map<string, Error>();
+  private readonly snapshots = new LRUCache<string, BlueprintPlan>({ max: SNAPSHOTS_KEPT });
+  private readonly saved = new Set<string>();
+
+  constructor(
+    private readonly runtime: FlowcraftRuntime,
+    private readonly store: RunStore,
+    private readonly logger: Logger,
+  ) {
+    for (const blueprint of Object.values(runtime.blueprints)) this.register(blueprint);
+  }
+
+  /**
+   * Adds a blueprint. One that cannot run is kept with its error, so that `start` can say what is wrong with it and all
+   * others work.
+   */
+  register(blueprint: WorkflowBlueprint): void {
+    this.runtime.blueprints[blueprint.id] = blueprint;
+    try {
+      const plan = planBlueprint(blueprint);
+      this.warn(plan);
+      const others = (this.registered.get(blueprint.id) ?? []).filter((p) => p.version !== plan.version);
+      this.registered.set(blueprint.id, [...others, plan]);
+      this.snapshots.set(plan.hash, plan);
+      this.broken.delete(blueprint.id);
+      const missing = this.missingIn(plan);
+      if (missing) throw missing;
+    } catch (error) {
+      this.broken.set(blueprint.id, error as Error);
+      this.logger.error(`Blueprint '${blueprint.id}' is refused: ${(error as Error).message}`);
+    }
+  }
+
+  ids(): string[] {
+    return [...this.registered.keys()];
+  }
+
+  knows(blueprintId: string): boolean {
+    return this.registered.has(blueprintId);
+  }
+
+  /**
+   * The plan that a new run of this blueprint gets.
+   * @throws BlueprintNotFoundError, BlueprintInvalidError, NodeImplementationMissingError
+   */
+  current(blueprintId: string, version?: string): BlueprintPlan {
+    const error = this.broken.get(blueprintId);
+    if (error) throw error;
+    const plans = this.registered.get(blueprintId) ?? [];
+    const plan = version === undefined ? plans.at(-1) : plans.find((p) => p.version === version);
+    if (!plan) throw new BlueprintNotFoundError(blueprintId, this.ids(), version);
+    return plan;
+  }
+
+  /** Stores the blueprint of a plan, once a process. */
+  async save(plan: BlueprintPlan): Promise<void> {
+    if (this.saved.has(plan.hash)) return;
+    await this.store.saveBlueprint(plan.hash, plan.blueprint);
+    this.saved.add(plan.hash);
+  }
+
+  /** The plan that a run is pinned to, whatever this process has registered. */
+  async pinned(blueprintId: string, hash: string): Promise<BlueprintPlan> {
+    const known = this.snapshots.get(hash);
+    if (known) return known;
+    const blueprint = await this.store.blueprint(blueprintId, hash);
+    if (!blueprint) throw new BlueprintNotFoundError(blueprintId, this.ids(), hash);
+    const plan = planBlueprint(blueprint);
+    this.snapshots.set(hash, plan);
+    return plan;
+  }
+
+  private missingIn(plan: BlueprintPlan): NodeImplementationMissingError | undefined {
+    const missing = plan.blueprint.nodes
+      .flatMap((n) => [
+        { nodeId: n.id, uses: n.uses },
+        ...(n.uses === 'batch-scatter' && typeof n.params?.['workerUsesKey'] === 'string' ? [{ nodeId: n.id, uses: n.params['workerUsesKey'] }] : []),
+      ])
+      .filter(({ uses }) => !this.runtime.hasImplementation(uses));
+    return missing.length > 0 ? new NodeImplementationMissingError(plan.id, missing) : undefined;
+  }
+
+  private warn(plan: BlueprintPlan): void {
+    const { issues } = lintBlueprint(plan.blueprint, this.runtime.runtime.registry, this.runtime.blueprints);
+    for (const issue of issues) {
+      if (issue.code === 'MISSING_NODE_IMPLEMENTATION' || issue.code === 'INVALID_BATCH_WORKER_KEY') continue;
+      this.logger.warn(`Blueprint '${plan.id}': ${issue.message}`, issue.nodeId === undefined ? {} : { nodeId: issue.nodeId });
+    }
+    for (const nodeId of starvedJoins(plan)) {
+      this.logger.warn(
+        `Blueprint '${plan.id}': the join '${nodeId}' waits for all of its predecessors, but some of them lie behind a choice; if one is not taken, the join never runs. Set config.joinStrategy to 'any' or 'settled' if that is not meant.`,
+        { nodeId },
+      );
+    }
+  }
+}
+
+/** `all` joins with a predecessor whose every way in is a conditional or an action edge. */
+function starvedJoins(plan: BlueprintPlan): string[] {
+  const { edges } = plan.blueprint;
+  const optional = (id: string) => {
+    const into = edges.filter((e) => e.target === id);
+    return into.length > 0 && into.every((e) => (e.condition !== undefined || e.action !== undefined) && !plan.nodes.get(e.source)?.isController);
+  };
+  return [...plan.nodes.values()]
+    .filter((node) => node.join === 'all' && node.predecessors.length > 1 && node.predecessors.some(optional))
+    .map((node) => node.id);
+}

@@ -1,0 +1,36 @@
+/** What the engine can be told. `nest/options` documents these for users and gives the defaults. */
+export interface EngineOptions {
+  readonly worker: WorkerSettings;
+  readonly limits: LimitSettings;
+  readonly reconciler: ReconcilerSettings;
+}
+
+export interface WorkerSettings {
+  /** Nodes that one worker executes at a time. */
+  readonly concurrency: number;
+  /** For so long a claim holds without renewal. */
+  readonly leaseMs: number;
+  /** A worker that did not say for so long that it lives counts as dead. */
+  readonly livenessMs: number;
+  /** `drain` waits at most so long for nodes that are running. */
+  readonly drainTimeoutMs: number;
+  /** No offset is held longer: what is not done by then is written again at the tail of the topic. */
+  readonly maxHoldMs: number;
+  /** A job whose blueprint or node implementation this worker lacks is put back for so long, then parked as a dead letter. */
+  readonly unroutableGraceMs: number;
+  /** Delay of such a job until its next try. */
+  readonly unroutableDelayMs: number;
+}
+
+export interface LimitSettings {
+  readonly maxValueBytes: number;
+  readonly maxResultBytes: number;
+  readonly maxTurnsPerRun: number;
+}
+
+export interface ReconcilerSettings {
+  /** A run that made no progress for so long is looked at. */
+  readonly stalledThresholdSeconds: number;
+  /** At most so many runs a sweep. */
+  readonly maxRunsPerSweep: number;
+}

@@ -1,0 +1,132 @@
+import {
+  DIContainer,
+  FlowRuntime,
+  JsonSerializer,
+  ServiceTokens,
+  WorkflowState,
+  type FlowcraftEvent,
+  type IAsyncContext,
+  type IEventBus,
+  type ILogger,
+  type NodeClass,
+  type NodeFunction,
+  type NodeRegistry,
+  type RuntimeOptions,
+  type WorkflowBlueprint,
+} from 'flowcraft';
+import type { Logger } from '../ports/logger.js';
+
+/** flowcraft does not export its ExecutionContext; this is what the executor primitive needs of it. */
+export type ExecutionContext = Parameters<FlowRuntime<Context, Dependencies>['getExecutorForNode']>[1];
+type Context = Record<string, unknown>;
+type Dependencies = Record<string, unknown>;
+type ExecutionContextClass = new (
+  blueprint: WorkflowBlueprint,
+  state: WorkflowState<Context>,
+  registry: Map<string, NodeFunction | NodeClass>,
+  executionId: string,
+  runtime: FlowRuntime<Context, Dependencies>,
+  services: ExecutionContext['services'],
+  signal?: AbortSignal,
+) => ExecutionContext;
+
+export type EventListener = (event: FlowcraftEvent) => void;
+
+/** flowcraft's runtime as the engine uses it: built from the user's options or container, events observed. */
+export class FlowcraftRuntime {
+  readonly runtime: FlowRuntime<Context, Dependencies>;
+  /** The user's own registration, without the built-in nodes. */
+  readonly userRegistry: Record<string, unknown>;
+  readonly blueprints: Record<string, WorkflowBlueprint>;
+  private readonly listeners = new Set<EventListener>();
+  private readonly contextClass: ExecutionContextClass;
+
+  /**
+   * @param source flowcraft's RuntimeOptions, or its DI container
+   * @param nodes further node implementations, by name
+   * @param adapter what `dependencies.adapter` is for nodes
+   */
+  constructor(source: RuntimeOptions | DIContainer, nodes: NodeRegistry, adapter: unknown, logger: Logger) {
+    const given = source instanceof DIContainer ? fromContainer(source) : source;
+    const eventBus: IEventBus = {
+      emit: async (event) => {
+        for (const listener of this.listeners) listener(event);
+        try {
+          await given.eventBus?.emit(event);
+        } catch (error) {
+          logger.error(`The event bus failed for '${event.type}'; the run goes on.`, { error });
+        }
+      },
+    };
+    this.userRegistry = { ...(given.registry ?? {}), ...nodes };
+    this.blueprints = { ...(given.blueprints ?? {}) };
+    const options = {
+      ...given,
+      registry: this.userRegistry as NodeRegistry,
+      blueprints: this.blueprints,
+      dependencies: { ...given.dependencies, adapter: given.dependencies?.['adapter'] ?? adapter },
+      eventBus,
+      logger: given.logger ?? quiet(logger),
+      serializer: given.serializer ?? new JsonSerializer(),
+    } as RuntimeOptions;
+    this.runtime = new FlowRuntime<Context, Dependencies>(options);
+    if (source instanceof DIContainer && source.has(ServiceTokens.Orchestrator)) {
+      this.runtime.orchestrator = source.resolve(ServiceTokens.Orchestrator);
+    }
+    const setup = this.runtime as unknown as { _setupExecutionContext(b: WorkflowBlueprint, s: object): ExecutionContext };
+    this.contextClass = setup._setupExecutionContext({ id: '', nodes: [], edges: [] }, {}).constructor as ExecutionContextClass;
+  }
+
+  hasImplementation(uses: string): boolean {
+    return this.runtime.registry.has(uses);
+  }
+
+  on(listener: EventListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** The execution of one node of one run; `executionId` is the run id. */
+  executionContext(blueprint: WorkflowBlueprint, context: IAsyncContext, runId: string, signal: AbortSignal): ExecutionContext {
+    const { runtime } = this;
+    const state = new WorkflowState<Context>({}, context);
+    const services = {
+      logger: runtime.logger,
+      eventBus: runtime.eventBus,
+      serializer: runtime.serializer,
+      evaluator: runtime.evaluator,
+      middleware: runtime.middleware,
+      dependencies: runtime.dependencies,
+    };
+    return new this.contextClass(blueprint, state, runtime.registry, runId, runtime, services, signal);
+  }
+}
+
+function fromContainer(container: DIContainer): RuntimeOptions {
+  const resolve = <T>(token: symbol | string): T | undefined => (container.has(token) ? container.resolve(token) : undefined);
+  const options: Record<string, unknown> = {
+    logger: resolve(ServiceTokens.Logger),
+    serializer: resolve(ServiceTokens.Serializer),
+    evaluator: resolve(ServiceTokens.Evaluator),
+    eventBus: resolve(ServiceTokens.EventBus),
+    middleware: resolve(ServiceTokens.Middleware),
+    registry: resolve(ServiceTokens.NodeRegistry),
+    blueprints: resolve(ServiceTokens.BlueprintRegistry),
+    dependencies: resolve(ServiceTokens.Dependencies),
+  };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** flowcraft's log lines name ids only in their metadata, which may also hold inputs: pass on the ids. */
+function quiet(logger: Logger): ILogger {
+  const fields = (meta?: Record<string, unknown>) => ({
+    ...(typeof meta?.['executionId'] === 'string' ? { runId: meta['executionId'] } : {}),
+    ...(typeof meta?.['nodeId'] === 'string' ? { nodeId: meta['nodeId'] } : {}),
+  });
+  return {
+    debug: (message, meta) => logger.debug(message, fields(meta)),
+    info: (message, meta) => logger.debug(message, fields(meta)),
+    warn: (message, meta) => logger.debug(message, fields(meta)),
+    error: (message, meta) => logger.debug(message, fields(meta)),
+  };
+}
