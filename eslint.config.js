@@ -29,15 +29,32 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off', // port methods are async by contract
       '@typescript-eslint/no-non-null-assertion': 'error',
       'no-console': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
     },
   },
   layer(['src/core/**'], [DRIVER_PACKAGES, NEST, IO, '/(ports|engine|drivers|nest)/'], 'core is pure'),
   layer(['src/ports/**'], [DRIVER_PACKAGES, NEST, '/(engine|drivers|nest)/'], 'ports are interfaces over core types'),
   layer(['src/engine/**'], [DRIVER_PACKAGES, NEST, '/(drivers|nest)/'], 'the engine speaks to ports'),
-  layer(['src/drivers/kafka/**'], [NEST, '^(cassandra-driver|ioredis)', '/(engine|nest|cassandra|redis|memory)/'], 'a driver implements ports and sees no other driver'),
-  layer(['src/drivers/cassandra/**'], [NEST, '^(kafkajs|ioredis)', '/(engine|nest|kafka|redis|memory)/'], 'a driver implements ports and sees no other driver'),
-  layer(['src/drivers/redis/**'], [NEST, '^(kafkajs|cassandra-driver)', '/(engine|nest|kafka|cassandra|memory)/'], 'a driver implements ports and sees no other driver'),
-  layer(['src/drivers/memory/**'], [NEST, DRIVER_PACKAGES, '/(engine|nest|kafka|cassandra|redis)/'], 'a driver implements ports and sees no other driver'),
+  layer(
+    ['src/drivers/kafka/**'],
+    [NEST, '^(cassandra-driver|ioredis)', '/(engine|nest|cassandra|redis|memory)/'],
+    'a driver implements ports and sees no other driver',
+  ),
+  layer(
+    ['src/drivers/cassandra/**'],
+    [NEST, '^(kafkajs|ioredis)', '/(engine|nest|kafka|redis|memory)/'],
+    'a driver implements ports and sees no other driver',
+  ),
+  layer(
+    ['src/drivers/redis/**'],
+    [NEST, '^(kafkajs|cassandra-driver)', '/(engine|nest|kafka|cassandra|memory)/'],
+    'a driver implements ports and sees no other driver',
+  ),
+  layer(
+    ['src/drivers/memory/**'],
+    [NEST, DRIVER_PACKAGES, '/(engine|nest|kafka|cassandra|redis)/'],
+    'a driver implements ports and sees no other driver',
+  ),
   {
     files: ['src/core/**', 'src/engine/**', 'src/ports/**'],
     rules: {
@@ -63,7 +80,22 @@ export default defineConfig(
   {
     files: ['**/*.js', '**/*.mjs'],
     extends: [tseslint.configs.disableTypeChecked],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', URL: 'readonly', globalThis: 'readonly', structuredClone: 'readonly', fetch: 'readonly', AbortController: 'readonly' } },
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        Buffer: 'readonly',
+        setTimeout: 'readonly',
+        clearTimeout: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+        URL: 'readonly',
+        globalThis: 'readonly',
+        structuredClone: 'readonly',
+        fetch: 'readonly',
+        AbortController: 'readonly',
+      },
+    },
     rules: { 'no-console': 'off' },
   },
   prettier,

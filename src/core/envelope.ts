@@ -17,6 +17,8 @@ export interface Job {
   /** Absent in jobs of foreign clients: the node's first turn. */
   readonly turn?: string;
   readonly probe?: true;
+  /** Since when no worker that saw the job could route it; milliseconds since 1970. */
+  readonly unroutableSince?: number;
 }
 
 export function encodeJob(job: Job): string {
@@ -33,17 +35,25 @@ export function decodeJob(bytes: Buffer | null): Job {
     throw new JobMalformedError(`The message has ${bytes.byteLength} bytes; a job has at most ${MAX_JOB_BYTES}.`);
   }
   const parsed = parse(bytes);
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw new JobMalformedError('The message is no JSON object.');
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed))
+    throw new JobMalformedError('The message is no JSON object.');
   if (depth(parsed) > MAX_DEPTH) throw new JobMalformedError(`The message is nested deeper than ${MAX_DEPTH} levels.`);
-  const { v, runId, blueprintId, nodeId, turn, probe } = parsed as Record<string, unknown>;
-  if (v !== undefined && (typeof v !== 'number' || !Number.isInteger(v) || v < 1)) throw new JobMalformedError("The job's format version is no number.");
+  const { v, runId, blueprintId, nodeId, turn, probe, unroutableSince } = parsed as Record<string, unknown>;
+  if (v !== undefined && (typeof v !== 'number' || !Number.isInteger(v) || v < 1))
+    throw new JobMalformedError("The job's format version is no number.");
   if (typeof v === 'number' && v > JOB_FORMAT) throw new JobFormatTooNewError(v, JOB_FORMAT);
   if (!isRunId(runId)) throw new JobMalformedError("The job's runId is missing, or no run id.");
   const id = (value: unknown, name: string) => {
-    if (typeof value !== 'string' || value === '' || value.length > MAX_ID_LENGTH) throw new JobMalformedError(`The job's ${name} is missing, or no text of 1 to ${MAX_ID_LENGTH} characters.`);
+    if (typeof value !== 'string' || value === '' || value.length > MAX_ID_LENGTH)
+      throw new JobMalformedError(`The job's ${name} is missing, or no text of 1 to ${MAX_ID_LENGTH} characters.`);
     return value;
   };
-  const job = { runId, blueprintId: id(blueprintId, 'blueprintId'), nodeId: probe === true ? '' : id(nodeId, 'nodeId') };
+  const job = {
+    runId,
+    blueprintId: id(blueprintId, 'blueprintId'),
+    nodeId: probe === true ? '' : id(nodeId, 'nodeId'),
+    ...(typeof unroutableSince === 'number' ? { unroutableSince } : {}),
+  };
   if (turn !== undefined) return { ...job, turn: id(turn, 'turn'), ...(probe === true ? { probe } : {}) };
   return probe === true ? { ...job, probe } : job;
 }

@@ -200,7 +200,9 @@ export class JobMalformedError extends FlowcraftKafkaError {
 export class JobFormatTooNewError extends FlowcraftKafkaError {
   readonly code = ErrorCode.JobFormatTooNew;
   constructor(version: number, known: number) {
-    super(`The job has format version ${version}; this version of the package knows up to ${known}. Upgrade the workers.`);
+    super(
+      `The job has format version ${version}; this version of the package knows up to ${known}. Upgrade the workers.`,
+    );
   }
 }
 
@@ -210,9 +212,12 @@ export class ConnectError extends FlowcraftKafkaError {
   override readonly retryable = true;
   constructor(server: string, timeoutMs: number, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    super(`${server} could not be reached within ${timeoutMs} ms: ${why}. Check that it runs and the address in the options.`, {
-      cause,
-    });
+    super(
+      `${server} could not be reached within ${timeoutMs} ms: ${why}. Check that it runs and the address in the options.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -233,8 +238,8 @@ export class UnavailableError extends FlowcraftKafkaError {
 /** A table or column is missing and provisioning may not create it. */
 export class SchemaMissingError extends FlowcraftKafkaError {
   readonly code = ErrorCode.SchemaMissing;
-  constructor(what: string, statement: string) {
-    super(`${what} is missing. Run this, or set provision.tables to 'create':\n${statement}`);
+  constructor(what: string, statement: string, option = 'provision.tables', options?: FlowcraftKafkaErrorOptions) {
+    super(`${what} is missing. Run this, or set ${option} to 'create':\n${statement}`, options);
   }
 }
 

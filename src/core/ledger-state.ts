@@ -112,10 +112,21 @@ export class LedgerState {
     const origin = this.origin(node);
     if (found.state === 'D') return { kind: 'settled', token: found.token, passes: found.passes, ...origin };
     if (found.state === 'W' && request.mode !== 'resume') return { kind: 'awaiting' };
-    if (found.state !== 'W' && request.mode === 'resume') return { kind: 'busy', worker: found.worker, token: found.token, retryInMs: 0 };
-    if (found.state === 'C' && found.until > now && found.worker !== request.worker && request.takeover !== found.token) {
+    if (found.state !== 'W' && request.mode === 'resume')
+      return { kind: 'busy', worker: found.worker, token: found.token, retryInMs: 0 };
+    if (
+      found.state === 'C' &&
+      found.until > now &&
+      found.worker !== request.worker &&
+      request.takeover !== found.token
+    ) {
       if (!(found.worker === NOBODY && request.mode === 'again')) {
-        return { kind: 'busy', worker: found.worker, token: found.token, retryInMs: Math.ceil((found.until - now) / 1000) };
+        return {
+          kind: 'busy',
+          worker: found.worker,
+          token: found.token,
+          retryInMs: Math.ceil((found.until - now) / 1000),
+        };
       }
     }
     if (found.state === 'W') {
@@ -124,12 +135,26 @@ export class LedgerState {
     }
     const token = this.nextToken(now, Math.max(request.floor, found.token));
     const claims = found.claims + 1;
-    this.putTurn(node, turn, { state: 'C', passes: found.passes, token, worker: request.worker, until: now + request.leaseMs * 1000, claims });
+    this.putTurn(node, turn, {
+      state: 'C',
+      passes: found.passes,
+      token,
+      worker: request.worker,
+      until: now + request.leaseMs * 1000,
+      claims,
+    });
     return { kind: 'granted', token, passes: found.passes, claims, ...origin };
   }
 
   /** Extends a claim. False: the claim is another's now, or the turn has settled under another token. */
-  renew(node: string, turn: string, worker: string, token: number, leaseMs: number, now: number): 'held' | 'lost' | 'missing' {
+  renew(
+    node: string,
+    turn: string,
+    worker: string,
+    token: number,
+    leaseMs: number,
+    now: number,
+  ): 'held' | 'lost' | 'missing' {
     if (this.fields.size === 0) return 'missing';
     const found = this.turn(node, turn);
     if (this.get('x') !== undefined || !found) return 'lost';
@@ -154,7 +179,8 @@ export class LedgerState {
     if (found?.state === 'D' || (found?.state === 'W' && awaits)) {
       if (found.token !== token || found.state !== settledAs) return { kind: 'lost' };
     } else {
-      if (found?.state === 'C' && found.token !== token && found.until > now && found.worker !== NOBODY) return { kind: 'lost' };
+      if (found?.state === 'C' && found.token !== token && found.until > now && found.worker !== NOBODY)
+        return { kind: 'lost' };
       if (found?.state !== 'C' || found.token !== token || found.until <= now) return { kind: 'expired' };
       this.putTurn(settlement.node, settlement.turn, { ...found, state: settledAs, worker: '', until: 0 });
       this.add('o', -1);
@@ -163,13 +189,22 @@ export class LedgerState {
       if (settlement.outcome === 'rescued') this.set('y', '1');
     }
     const advance = new Advance(this, request, now);
-    if (settlement.rescuedPasses) this.set(field('b', settlement.node, this.resolve(settlement.rescuedPasses).join(PASS_SEP)), '1');
+    if (settlement.rescuedPasses)
+      this.set(field('b', settlement.node, this.resolve(settlement.rescuedPasses).join(PASS_SEP)), '1');
     for (const id of settlement.dynamic) advance.addDynamic(id);
     for (const target of settlement.targets) advance.tell(target);
-    if (settlement.late && this.turn(settlement.late.rescuer, turnOfPasses(this.resolve(settlement.late.passes)))?.state === 'D') {
+    if (
+      settlement.late &&
+      this.turn(settlement.late.rescuer, turnOfPasses(this.resolve(settlement.late.passes)))?.state === 'D'
+    ) {
       for (const target of settlement.late.targets) advance.tell(target);
     }
-    return { kind: 'accepted', fired: advance.fired, ...(advance.tooManyTurnsAt === undefined ? {} : { tooManyTurnsAt: advance.tooManyTurnsAt }), ...this.counts() };
+    return {
+      kind: 'accepted',
+      fired: advance.fired,
+      ...(advance.tooManyTurnsAt === undefined ? {} : { tooManyTurnsAt: advance.tooManyTurnsAt }),
+      ...this.counts(),
+    };
   }
 
   close(status: string): void {
@@ -187,7 +222,16 @@ export class LedgerState {
   }
 
   /** All turns that the run has had, in no order. */
-  turns(): { node: string; turn: string; state: TurnField['state']; token: number; worker: string; until: number; passes: string[]; origin?: Origin }[] {
+  turns(): {
+    node: string;
+    turn: string;
+    state: TurnField['state'];
+    token: number;
+    worker: string;
+    until: number;
+    passes: string[];
+    origin?: Origin;
+  }[] {
     return [...this.fields.keys()].flatMap((name) => {
       const [kind, node, turn] = name.split(SEP);
       if (kind !== 's' || node === undefined || turn === undefined) return [];
@@ -225,7 +269,10 @@ export class LedgerState {
   }
 
   /** @internal */ putTurn(node: string, turn: string, t: TurnField): void {
-    this.set(field('s', node, turn), [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims].join(SEP));
+    this.set(
+      field('s', node, turn),
+      [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims].join(SEP),
+    );
   }
 
   /** @internal */ makeReady(node: string, turn: string, passes: string[]): void {
@@ -280,7 +327,9 @@ class Advance {
     const passes = this.ledger.resolve(target.passes);
     if (target.when === 'each') {
       if (!target.taken) return;
-      const turn = target.turn ?? turnOfEntry(passes, target.entry?.source ?? '', target.entry?.turn ?? '', target.entry?.plain ?? true);
+      const turn =
+        target.turn ??
+        turnOfEntry(passes, target.entry?.source ?? '', target.entry?.turn ?? '', target.entry?.plain ?? true);
       this.fire(target.node, turn, passes, target.opensPass);
       return;
     }
@@ -323,7 +372,8 @@ class Advance {
   private fire(node: string, turn: string, passes: string[], opensPass?: true): void {
     const before = this.ledger.turn(node, turn);
     if (before) {
-      if (before.state !== 'D' && before.state !== 'W') this.fired.push({ node, turn, passes: before.passes, ...this.ledger.origin(node) });
+      if (before.state !== 'D' && before.state !== 'W')
+        this.fired.push({ node, turn, passes: before.passes, ...this.ledger.origin(node) });
       return;
     }
     if (Number(this.ledger.get('q') ?? 0) >= this.request.maxTurns) {
@@ -338,7 +388,14 @@ class Advance {
     }
     this.claimsLeft--;
     const token = this.ledger.nextToken(this.now, 0);
-    this.ledger.putTurn(node, turn, { state: 'C', passes, token, worker: this.request.worker, until: this.now + this.request.leaseMs * 1000, claims: 1 });
+    this.ledger.putTurn(node, turn, {
+      state: 'C',
+      passes,
+      token,
+      worker: this.request.worker,
+      until: this.now + this.request.leaseMs * 1000,
+      claims: 1,
+    });
     this.fired.push({ node, turn, passes, token, ...this.ledger.origin(node) });
   }
 }

@@ -24,7 +24,7 @@ export function bodyOf(controller: string, blueprint: WorkflowBlueprint, startNo
     reachable([other], successors).has(controller) &&
     !reachable(startNodeIds, successors, controller).has(other);
   const body = new Set([first]);
-  for (const open = [first]; open.length > 0; ) {
+  for (const open = [first]; open.length > 0;) {
     for (const next of successors.get(open.pop() ?? '') ?? []) {
       if (body.has(next) || (controllers.has(next) && !isNested(next))) continue;
       body.add(next);
@@ -52,9 +52,13 @@ function successorsOf(blueprint: WorkflowBlueprint): Map<string, string[]> {
   return successors;
 }
 
-function reachable(from: readonly string[], successors: ReadonlyMap<string, readonly string[]>, without?: string): Set<string> {
+function reachable(
+  from: readonly string[],
+  successors: ReadonlyMap<string, readonly string[]>,
+  without?: string,
+): Set<string> {
   const seen = new Set(from.filter((id) => id !== without));
-  for (const open = [...seen]; open.length > 0; ) {
+  for (const open = [...seen]; open.length > 0;) {
     for (const next of successors.get(open.pop() ?? '') ?? []) {
       if (next === without || seen.has(next)) continue;
       seen.add(next);

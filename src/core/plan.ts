@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { analyzeBlueprint, sanitizeBlueprint, type EdgeDefinition, type NodeDefinition, type WorkflowBlueprint } from 'flowcraft';
+import {
+  analyzeBlueprint,
+  sanitizeBlueprint,
+  type EdgeDefinition,
+  type NodeDefinition,
+  type WorkflowBlueprint,
+} from 'flowcraft';
 import { BlueprintInvalidError } from './errors.js';
 import { bodyOf, loopsAround } from './loops.js';
 
@@ -51,7 +57,10 @@ export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
   const ids = new Set<string>();
   for (const node of blueprint.nodes) {
     if (UNPRINTABLE.test(node.id)) {
-      throw new BlueprintInvalidError(blueprint.id, `A node id of blueprint '${blueprint.id}' holds control characters.`);
+      throw new BlueprintInvalidError(
+        blueprint.id,
+        `A node id of blueprint '${blueprint.id}' holds control characters.`,
+      );
     }
     if (ids.has(node.id)) {
       throw new BlueprintInvalidError(blueprint.id, `Blueprint '${blueprint.id}' has two nodes '${node.id}'.`);
@@ -101,7 +110,11 @@ export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
 const EMPTY: ReadonlySet<string> = new Set();
 
 /** As flowcraft's traverser: no fallback starts by itself; a graph of cycles only begins at its declared entry points. */
-function startNodes(blueprint: WorkflowBlueprint, withoutEntry: readonly string[], cycles: readonly string[][]): string[] {
+function startNodes(
+  blueprint: WorkflowBlueprint,
+  withoutEntry: readonly string[],
+  cycles: readonly string[][],
+): string[] {
   const fallbacks = new Set(blueprint.nodes.map((n) => n.config?.fallback));
   const starts = withoutEntry.filter((id) => !fallbacks.has(id));
   if (starts.length > 0) return starts;
@@ -117,7 +130,7 @@ function joinStrategyOf(definition: NodeDefinition): JoinStrategy {
 
 function rescuedBy(id: string, nodes: readonly NodeDefinition[]): string[] {
   const found: string[] = [];
-  for (let open = [id]; open.length > 0; ) {
+  for (let open = [id]; open.length > 0;) {
     const rescuer = open.pop();
     for (const node of nodes) {
       if (node.config?.fallback !== rescuer || node.id === id || found.includes(node.id)) continue;

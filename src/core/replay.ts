@@ -44,17 +44,38 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
   for (let row = ready.shift(); row; row = ready.shift()) {
     const before = ledger.turn(row.nodeId, row.turn);
     if (!before) continue;
-    ledger.putTurn(row.nodeId, row.turn, { ...before, state: 'C', token, worker: NOBODY, until: Number.MAX_SAFE_INTEGER, claims: row.claims });
+    ledger.putTurn(row.nodeId, row.turn, {
+      ...before,
+      state: 'C',
+      token,
+      worker: NOBODY,
+      until: Number.MAX_SAFE_INTEGER,
+      claims: row.claims,
+    });
     const { origin } = ledger.origin(row.nodeId);
     const answer = ledger.settle(
-      { settlement: settlementOf(plan, row, origin), token, worker: NOBODY, leaseMs: 0, claim: 0, maxTurns: options.maxTurns },
+      {
+        settlement: settlementOf(plan, row, origin),
+        token,
+        worker: NOBODY,
+        leaseMs: 0,
+        claim: 0,
+        maxTurns: options.maxTurns,
+      },
       now,
     );
     if (answer.kind === 'accepted') for (const fired of answer.fired) take(fired.node, fired.turn);
   }
   for (const open of ledger.turns()) {
     if (open.state !== 'R') continue;
-    ledger.putTurn(open.node, open.turn, { state: 'C', passes: open.passes, token: 0, worker: NOBODY, until: now + options.graceMs * 1000, claims: 0 });
+    ledger.putTurn(open.node, open.turn, {
+      state: 'C',
+      passes: open.passes,
+      token: 0,
+      worker: NOBODY,
+      until: now + options.graceMs * 1000,
+      claims: 0,
+    });
   }
   return ledger;
 }

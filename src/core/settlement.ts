@@ -41,7 +41,11 @@ export interface Settlement {
   readonly outcome: 'completed' | 'failed' | 'rescued' | 'awaiting';
   readonly targets: readonly SettlementTarget[];
   /** Targets to be told at once if the rescuer (a shared fallback) has settled before. */
-  readonly late?: { readonly rescuer: string; readonly passes: readonly PassRef[]; readonly targets: readonly SettlementTarget[] };
+  readonly late?: {
+    readonly rescuer: string;
+    readonly passes: readonly PassRef[];
+    readonly targets: readonly SettlementTarget[];
+  };
   readonly rescuedPasses?: readonly PassRef[];
   /** Nodes that this turn added to the run, and the node that gathers them. */
   readonly dynamic: readonly string[];
@@ -61,9 +65,17 @@ export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Orig
   const gather = row.gather !== undefined && plan.nodes.has(row.gather) ? { gather: row.gather } : {};
   if (row.status === 'awaiting') return { ...base, outcome: 'awaiting', targets: [], dynamic: [] };
   const node = plan.nodes.get(row.nodeId);
-  if (!node) return { ...base, ...gather, outcome: row.status === 'completed' ? 'completed' : 'failed', targets: dynamicTargets(plan, row, origin) };
+  if (!node)
+    return {
+      ...base,
+      ...gather,
+      outcome: row.status === 'completed' ? 'completed' : 'failed',
+      targets: dynamicTargets(plan, row, origin),
+    };
   const known = new Map(node.loops.map((loop, i) => [loop, row.passes[i] ?? null] as const));
-  const target = (id: string, taken: boolean, arrivals: readonly Arrival[]) => targetOf(plan, node, row, known, id, taken, arrivals);
+  if (node.isController) known.set(node.id, row.turn); // its own pass, even if a redelivery finds the loop in a later one
+  const target = (id: string, taken: boolean, arrivals: readonly Arrival[]) =>
+    targetOf(plan, node, row, known, id, taken, arrivals);
   const own: Arrival = { from: node.id, passes: passesAround(node, known) };
   const rescued = node.rescues.flatMap((id): Arrival[] => {
     const other = plan.nodes.get(id);
@@ -93,7 +105,11 @@ export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Orig
       outcome: 'rescued',
       targets: [target(rescuer.id, true, [])],
       rescuedPasses: own.passes,
-      late: { rescuer: rescuer.id, passes: passesAround(rescuer, known), targets: node.targets.map((id) => target(id, false, [own])) },
+      late: {
+        rescuer: rescuer.id,
+        passes: passesAround(rescuer, known),
+        targets: node.targets.map((id) => target(id, false, [own])),
+      },
     };
   }
   // What failed has not completed; those whose last rescuer it was have, with the output null.

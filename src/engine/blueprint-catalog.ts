@@ -20,8 +20,11 @@ export class BlueprintCatalog {
     private readonly runtime: FlowcraftRuntime,
     private readonly store: RunStore,
     private readonly logger: Logger,
-  ) {
-    for (const blueprint of Object.values(runtime.blueprints)) this.register(blueprint);
+  ) {}
+
+  /** Takes all blueprints of the runtime. Node implementations must be registered by then. */
+  registerAll(): void {
+    for (const blueprint of Object.values(this.runtime.blueprints)) this.register(blueprint);
   }
 
   /**
@@ -88,7 +91,9 @@ export class BlueprintCatalog {
     const missing = plan.blueprint.nodes
       .flatMap((n) => [
         { nodeId: n.id, uses: n.uses },
-        ...(n.uses === 'batch-scatter' && typeof n.params?.['workerUsesKey'] === 'string' ? [{ nodeId: n.id, uses: n.params['workerUsesKey'] }] : []),
+        ...(n.uses === 'batch-scatter' && typeof n.params?.['workerUsesKey'] === 'string'
+          ? [{ nodeId: n.id, uses: n.params['workerUsesKey'] }]
+          : []),
       ])
       .filter(({ uses }) => !this.runtime.hasImplementation(uses));
     return missing.length > 0 ? new NodeImplementationMissingError(plan.id, missing) : undefined;
@@ -98,7 +103,10 @@ export class BlueprintCatalog {
     const { issues } = lintBlueprint(plan.blueprint, this.runtime.runtime.registry, this.runtime.blueprints);
     for (const issue of issues) {
       if (issue.code === 'MISSING_NODE_IMPLEMENTATION' || issue.code === 'INVALID_BATCH_WORKER_KEY') continue;
-      this.logger.warn(`Blueprint '${plan.id}': ${issue.message}`, issue.nodeId === undefined ? {} : { nodeId: issue.nodeId });
+      this.logger.warn(
+        `Blueprint '${plan.id}': ${issue.message}`,
+        issue.nodeId === undefined ? {} : { nodeId: issue.nodeId },
+      );
     }
     for (const nodeId of starvedJoins(plan)) {
       this.logger.warn(
@@ -114,7 +122,12 @@ function starvedJoins(plan: BlueprintPlan): string[] {
   const { edges } = plan.blueprint;
   const optional = (id: string) => {
     const into = edges.filter((e) => e.target === id);
-    return into.length > 0 && into.every((e) => (e.condition !== undefined || e.action !== undefined) && !plan.nodes.get(e.source)?.isController);
+    return (
+      into.length > 0 &&
+      into.every(
+        (e) => (e.condition !== undefined || e.action !== undefined) && !plan.nodes.get(e.source)?.isController,
+      )
+    );
   };
   return [...plan.nodes.values()]
     .filter((node) => node.join === 'all' && node.predecessors.length > 1 && node.predecessors.some(optional))

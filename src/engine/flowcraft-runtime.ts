@@ -71,10 +71,15 @@ export class FlowcraftRuntime {
     } as RuntimeOptions;
     this.runtime = new FlowRuntime<Context, Dependencies>(options);
     if (source instanceof DIContainer && source.has(ServiceTokens.Orchestrator)) {
-      this.runtime.orchestrator = source.resolve(ServiceTokens.Orchestrator);
+      this.runtime.orchestrator = source.resolve<FlowRuntime<Context, Dependencies>['orchestrator']>(
+        ServiceTokens.Orchestrator,
+      );
     }
-    const setup = this.runtime as unknown as { _setupExecutionContext(b: WorkflowBlueprint, s: object): ExecutionContext };
-    this.contextClass = setup._setupExecutionContext({ id: '', nodes: [], edges: [] }, {}).constructor as ExecutionContextClass;
+    const setup = this.runtime as unknown as {
+      _setupExecutionContext(b: WorkflowBlueprint, s: object): ExecutionContext;
+    };
+    this.contextClass = setup._setupExecutionContext({ id: '', nodes: [], edges: [] }, {})
+      .constructor as ExecutionContextClass;
   }
 
   hasImplementation(uses: string): boolean {
@@ -87,7 +92,12 @@ export class FlowcraftRuntime {
   }
 
   /** The execution of one node of one run; `executionId` is the run id. */
-  executionContext(blueprint: WorkflowBlueprint, context: IAsyncContext, runId: string, signal: AbortSignal): ExecutionContext {
+  executionContext(
+    blueprint: WorkflowBlueprint,
+    context: IAsyncContext,
+    runId: string,
+    signal: AbortSignal,
+  ): ExecutionContext {
     const { runtime } = this;
     const state = new WorkflowState<Context>({}, context);
     const services = {
@@ -103,7 +113,8 @@ export class FlowcraftRuntime {
 }
 
 function fromContainer(container: DIContainer): RuntimeOptions {
-  const resolve = <T>(token: symbol | string): T | undefined => (container.has(token) ? container.resolve(token) : undefined);
+  const resolve = <T>(token: symbol | string): T | undefined =>
+    container.has(token) ? container.resolve(token) : undefined;
   const options: Record<string, unknown> = {
     logger: resolve(ServiceTokens.Logger),
     serializer: resolve(ServiceTokens.Serializer),

@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `run` once after `ms`; the returned function cancels it. A timer never keeps the process alive by itself. */
+  /** Calls `run` once after `ms`; the returned function cancels it. A timer keeps the process alive: whoever starts one cancels it. */
   after(ms: number, run: () => void): () => void;
 }
 

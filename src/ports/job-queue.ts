@@ -47,8 +47,8 @@ export interface JobQueue {
   connect(): Promise<void>;
   /** Creates or verifies what the queue needs, as configured. @throws TopicMissingError */
   provision(): Promise<void>;
-  /** Resolves when the job is durable. Retries for as long as the queue is open; rejects with IllegalStateError once it is closed. */
-  publish(job: Job): Promise<void>;
+  /** Resolves when the job is durable. `key` (default: the run id) chooses the partition. Retries for as long as the queue is open; rejects with IllegalStateError once it is closed. */
+  publish(job: Job, key?: string): Promise<void>;
   /** Parks a message that can never succeed, with its original bytes and the reason. Resolves when it is durable. */
   publishDead(message: RawMessage, reason: DeadLetterReason): Promise<void>;
   consume(handler: JobHandler): Promise<JobConsumer>;

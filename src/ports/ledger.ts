@@ -18,7 +18,14 @@ export interface Ledger {
    */
   install(runId: string, state: LedgerState, lock?: string): Promise<boolean>;
   claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer>;
-  renew(runId: string, node: string, turn: string, worker: string, token: number, leaseMs: number): Promise<RenewAnswer>;
+  renew(
+    runId: string,
+    node: string,
+    turn: string,
+    worker: string,
+    token: number,
+    leaseMs: number,
+  ): Promise<RenewAnswer>;
   settle(runId: string, request: SettleRequest): Promise<SettleAnswer>;
   /** Marks the run as ended: nothing of it is claimed or settled any more. The state is forgotten after a while. */
   end(runId: string, status: string): Promise<void>;
@@ -28,7 +35,12 @@ export interface Ledger {
    * Takes the right to rebuild a run, for `ttlMs`. `incarnation`: the state with this incarnation is known to be
    * wrong and is dropped. `exists`: there is a state, no rebuild is needed. `wait`: another is rebuilding.
    */
-  lock(runId: string, owner: string, ttlMs: number, incarnation?: string): Promise<{ kind: 'locked'; lock: string; now: number } | { kind: 'exists' } | { kind: 'wait' }>;
+  lock(
+    runId: string,
+    owner: string,
+    ttlMs: number,
+    incarnation?: string,
+  ): Promise<{ kind: 'locked'; lock: string; now: number } | { kind: 'exists' } | { kind: 'wait' }>;
   /** Says that a worker lives; it counts as dead when this was not repeated for `ttlMs`. */
   beat(worker: string, ttlMs: number): Promise<void>;
   isAlive(worker: string): Promise<boolean>;

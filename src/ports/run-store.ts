@@ -1,19 +1,10 @@
 import type { WorkflowBlueprint } from 'flowcraft';
+import type { ContextRow } from '../core/context-view.js';
 import type { EndStatus, RunRecord, RunStatus, TurnName, TurnRecord } from '../core/run.js';
 
 /** One key of a run's context as it is stored. */
-export interface StoredValue {
-  readonly key: string;
-  /** The token under which it was written: of two writes the higher one holds. */
-  readonly stamp: number;
-  /** Serialized; absent for a reference and for a deleted key. */
-  readonly value?: string;
-  /** The value is the output of this turn. */
-  readonly ref?: TurnName;
-  readonly deleted?: true;
-}
-
-export type ValueWrite = Omit<StoredValue, 'stamp'>;
+export type StoredValue = ContextRow;
+export type ValueWrite = Omit<ContextRow, 'stamp'>;
 
 /** All that one settled turn writes: applied as one, or not at all. */
 export interface TurnWrite {
@@ -71,7 +62,12 @@ export interface RunStore {
   accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }>;
   run(runId: string): Promise<RunRecord | undefined>;
   /** Ends a running run. Answers the run as it then is: another may have ended it first. */
-  end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<{ ended: boolean; run: RunRecord | undefined }>;
+  end(
+    runId: string,
+    status: EndStatus,
+    reason: string | undefined,
+    at: number,
+  ): Promise<{ ended: boolean; run: RunRecord | undefined }>;
   /** Run ids by time of acceptance, newest first, in pages. */
   list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }>;
 

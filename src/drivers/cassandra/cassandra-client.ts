@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, policies, types, type ClientOptions } from 'cassandra-driver';
+import { ConnectError, IllegalStateError } from '../../core/errors.js';
+import { backoffMs, type Backoff } from '../../core/backoff.js';
+import type { Logger } from '../../ports/logger.js';
+
+export const READ_TIMEOUT_MS = 3000;
+const CONNECT_TIMEOUT_MS = 2000;
+const HEARTBEAT_MS = 5000;
+const RECONNECT_MS = 500;
+const START_TIMEOUT_MS = 30_000;
+const BACKOFF: Backoff = { firstMs: 200, maxMs: 2000 };
+
+const { consistencies } = types;
+const WEAK = new Set<number>([consistencies.any, consistencies.one, consistencies.localOne]);
+
+export interface CassandraConnectionOptions {
+  /** The driver's options, contact points or a cloud bundle; or a client, which is used as it is and never shut down. */
+  readonly source: ClientOptions | Client;
+  /** For so long `connect` tries. Default 30000. */
+  readonly connectTimeoutMs?: number;
+  /** Of reads and writes; default: that of `source` if it is options, else LOCAL_QUORUM. */
+  readonly consistency?: types.consistencies;
+  /** Of lightweight transactions; default as above, else LOCAL_SERIAL. */
+  readonly serialConsistency?: types.consistencies;
+}
+
+/** One client with what our statements need to know of it. */
+export class CassandraConnection {
+  readonly consistency: types.consistencies;
+  readonly serialConsistency: types.consistencies;
+  /** A server that does not answer in this time counts as not available. Milliseconds. */
+  readonly readTimeoutMs: number;
+  /** Private to the runtime, so that no inspection prints credentials. */
+  readonly #client: Client;
+  readonly #isOwn: boolean;
+  readonly #connectTimeoutMs: number;
+  readonly #closing = new AbortController();
+  #opening: Promise<void> | undefined;
+
+  constructor(
+    options: CassandraConnectionOptions,
+    private readonly logger: Logger,
+  ) {
+    const given = isClient(options.source) ? undefined : options.source;
+    this.consistency = options.consistency ?? given?.queryOptions?.consistency ?? consistencies.localQuorum;
+    this.serialConsistency =
+      options.serialConsistency ?? given?.queryOptions?.serialConsistency ?? consistencies.localSerial;
+    this.readTimeoutMs = given?.socketOptions?.readTimeout || READ_TIMEOUT_MS;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? START_TIMEOUT_MS;
+    this.#isOwn = given !== undefined;
+    this.#client = isClient(options.source) ? options.source : this.create(options.source);
+    if (WEAK.has(this.consistency)) {
+      logger.warn(
+        `Cassandra is read and written with consistency ${nameOf(this.consistency)}: what was acknowledged may be missed by the next reader. Use LOCAL_QUORUM, unless there is only one replica.`,
+      );
+    }
+  }
+
+  get client(): Client {
+    return this.#client;
+  }
+
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Opens the connection, with retries. @throws ConnectError after `connectTimeoutMs`; may then be called again */
+  async connect(): Promise<void> {
+    const end = performance.now() + this.#connectTimeoutMs;
+    for (let attempt = 0; ; attempt++) {
+      if (this.isClosed) throw new IllegalStateError('The connection to Cassandra is closed. Make a new one.');
+      try {
+        await this.tryConnect(end - performance.now());
+        return;
+      } catch (error) {
+        const left = end - performance.now();
+        if (left <= 0 || isHopeless(error)) throw new ConnectError('Cassandra', this.#connectTimeoutMs, error);
+        this.logger.warn('Cassandra is not reachable yet, trying again', { error: messageOf(error) });
+        await this.pause(Math.min(left, backoffMs(BACKOFF, attempt, Math.random())));
+      }
+    }
+  }
+
+  /** Ends the connection, if it is our own. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    if (!this.#isOwn) return;
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.logger.debug('Cassandra was never reached', { error: messageOf(error) });
+    }
+    await this.#client.shutdown();
+  }
+
+  private create(options: ClientOptions): Client {
+    const { keyspace, ...rest } = options;
+    if (keyspace !== undefined) {
+      this.logger.warn(
+        `The option 'keyspace' of the Cassandra client ('${keyspace}') is not used; the module's option 'keyspace' names it.`,
+      );
+    }
+    const client = new Client({
+      ...rest,
+      policies: {
+        reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),
+        retry: new policies.retry.IdempotenceAwareRetryPolicy(new policies.retry.RetryPolicy()),
+        ...options.policies,
+      },
+      socketOptions: { connectTimeout: CONNECT_TIMEOUT_MS, ...options.socketOptions, readTimeout: this.readTimeoutMs },
+      pooling: { heartBeatInterval: HEARTBEAT_MS, ...options.pooling },
+      queryOptions: {
+        ...options.queryOptions,
+        consistency: this.consistency,
+        serialConsistency: this.serialConsistency,
+      },
+    });
+    client.on('log', (level: string, source: string, message: string) => {
+      if (level === 'error' || level === 'warning') this.logger.debug(`Cassandra driver, ${source}: ${message}`);
+    });
+    return client;
+  }
+
+  /** The driver's connect can't be stopped: one that takes too long goes on, and the next try waits for the same one. */
+  private async tryConnect(ms: number): Promise<void> {
+    if (this.#opening === undefined) {
+      this.#opening = this.#client.connect();
+      const done = () => (this.#opening = undefined);
+      this.#opening.then(done, done);
+    }
+    const timer = new AbortController();
+    const tooLate = sleep(Math.max(0, ms), undefined, { signal: timer.signal }).then(
+      () => {
+        throw new Error(`no answer for ${this.#connectTimeoutMs} ms`);
+      },
+      () => undefined, // aborted: the connect was first
+    );
+    try {
+      await Promise.race([this.#opening, tooLate]);
+    } finally {
+      timer.abort();
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    try {
+      await sleep(ms, undefined, { signal: this.#closing.signal });
+    } catch (error) {
+      this.logger.debug('Closed while connecting to Cassandra', { error: messageOf(error) });
+    }
+  }
+}
+
+export function isClient(source: ClientOptions | Client): source is Client {
+  return 'execute' in source && typeof source.execute === 'function';
+}
+
+/** Wrong options, which no waiting cures. */
+function isHopeless(error: unknown): boolean {
+  return error instanceof TypeError || (error instanceof Error && error.name === 'ArgumentError');
+}
+
+function nameOf(consistency: number): string {
+  return Object.entries(consistencies).find(([, value]) => value === consistency)?.[0] ?? String(consistency);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,111 @@
+import { types } from 'cassandra-driver';
+import { SchemaMissingError, UnavailableError, ValueTooLargeError } from '../../core/errors.js';
+import type { CassandraSchema } from './cassandra-schema.js';
+
+const { responseErrorCodes } = types;
+/** Sent since protocol 5 for a lightweight transaction of unknown outcome; the driver has no name for it. */
+const CAS_WRITE_UNKNOWN = 0x1700;
+
+// By name, not by class: a client that the user made may come from another copy of the driver.
+const UNAVAILABLE_NAMES = new Set([
+  'NoHostAvailableError',
+  'OperationTimedOutError',
+  'BusyConnectionError',
+  'TimeoutError',
+]);
+const UNAVAILABLE_CODES = new Set<unknown>([
+  responseErrorCodes.unavailableException,
+  responseErrorCodes.overloaded,
+  responseErrorCodes.isBootstrapping,
+  responseErrorCodes.writeTimeout,
+  responseErrorCodes.readTimeout,
+  responseErrorCodes.readFailure,
+  responseErrorCodes.writeFailure,
+  CAS_WRITE_UNKNOWN,
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+]);
+const TOO_LARGE = /oversized mutation \((\d+)\/(\d+)\)|Request is too big: length (\d+) exceeds maximum allowed length (\d+)/;
+const MISSING_TABLE = /(?:unconfigured table|table) (?:\w+\.)?(\w+)(?: does not exist|$)/i;
+const MISSING_KEYSPACE = /keyspace '?(\w+)'? does not exist/i;
+const MISSING_COLUMN = /(?:Undefined column name|Unknown identifier) "?(\w+)"?.*? (?:in|of) table (?:\w+\.)?(\w+)/i;
+
+interface DriverFailure {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: unknown;
+  readonly isSocketError?: unknown;
+}
+
+/** True when the server may well answer later, and whether a write took effect is unknown. */
+export function isUnavailable(error: unknown): boolean {
+  if (!isFailure(error)) return false;
+  return UNAVAILABLE_NAMES.has(error.name) || error.isSocketError === true || UNAVAILABLE_CODES.has(error.code);
+}
+
+/** A server that answers did not get a lightweight transaction through in its time: asking again makes sense at once. */
+export function isUndecided(error: unknown): boolean {
+  return isFailure(error) && (error.code === responseErrorCodes.writeTimeout || error.code === CAS_WRITE_UNKNOWN);
+}
+
+export function isUnauthorized(error: unknown): boolean {
+  return isFailure(error) && error.code === responseErrorCodes.unauthorized;
+}
+
+/** Errors of a statement that no repetition can cure, as against one that lost a race with another process. */
+export function isRefused(error: unknown): boolean {
+  if (!isFailure(error)) return true;
+  if (error.code === responseErrorCodes.invalid) return !/already exists|conflicts with an existing/i.test(error.message);
+  return error.code === responseErrorCodes.syntaxError || isUnauthorized(error);
+}
+
+/**
+ * The error of this package for one of the driver; any other comes back as it is.
+ * @param operation names what was tried, as in "cassandra is not available for reading the run"
+ */
+export function translated(error: unknown, operation: string, schema: CassandraSchema): unknown {
+  if (isUnavailable(error)) return new UnavailableError('cassandra', operation, error);
+  if (!isFailure(error) || error.code !== responseErrorCodes.invalid) return error;
+  const large = TOO_LARGE.exec(error.message);
+  if (large) {
+    const [bytes, limit] = large.slice(1).filter((n) => n !== undefined).map(Number);
+    return new ValueTooLargeError(`All that was written at once for ${operation}`, bytes ?? 0, limit ?? 0, {
+      cause: error,
+    });
+  }
+  return missingSchema(error, schema) ?? error;
+}
+
+function missingSchema(error: DriverFailure, schema: CassandraSchema): SchemaMissingError | undefined {
+  const tables = Object.values(schema.tables);
+  const keyspace = MISSING_KEYSPACE.exec(error.message)?.[1];
+  if (keyspace === schema.keyspace) return missingKeyspace(schema, { cause: error });
+  const [, column, owner] = MISSING_COLUMN.exec(error.message) ?? [];
+  const altered = tables.find((t) => t.name === owner);
+  if (altered && column !== undefined && column in altered.columns) {
+    const what = `The column '${column}' of the table '${schema.keyspace}.${altered.name}'`;
+    return new SchemaMissingError(what, `${schema.addColumn(altered, column)};`, undefined, { cause: error });
+  }
+  const name = MISSING_TABLE.exec(error.message)?.[1];
+  const table = tables.find((t) => t.name === name);
+  if (!table) return undefined;
+  const what = `The table '${schema.keyspace}.${table.name}'`;
+  return new SchemaMissingError(what, `${schema.createTable(table)};`, undefined, { cause: error });
+}
+
+/** The replication in the statement is a proposal: only the user knows the data centres. */
+export function missingKeyspace(schema: CassandraSchema, options?: { cause?: unknown; statement?: string }): SchemaMissingError {
+  const statement = options?.statement ?? schema.createKeyspace(1);
+  return new SchemaMissingError(`The keyspace '${schema.keyspace}'`, `${statement};`, 'provision.keyspace', options);
+}
+
+function isFailure(error: unknown): error is DriverFailure {
+  return error instanceof Error;
+}

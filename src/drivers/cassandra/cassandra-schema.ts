@@ -1,0 +1,181 @@
+import { ConfigurationError } from '../../core/errors.js';
+
+const IDENTIFIER = /^[A-Za-z][A-Za-z0-9_]{0,47}$/;
+const DATA_CENTRE = /^[A-Za-z0-9_. -]{1,100}$/;
+const DAY_SECONDS = 86_400;
+
+export const RUN_INDEX_DAYS = 30;
+
+/** Copies of each row: a number for SimpleStrategy, or a number per data centre for NetworkTopologyStrategy. */
+export type CassandraReplication = number | Readonly<Record<string, number>>;
+
+export interface Table {
+  /** As Cassandra lists it: identifiers that are not quoted are lower case. */
+  readonly name: string;
+  /** CQL type by column, in order. */
+  readonly columns: Readonly<Record<string, string>>;
+  readonly primaryKey: string;
+  readonly partitionKey: readonly string[];
+  readonly properties?: string;
+}
+
+export type TableRole = 'contexts' | 'statuses' | 'runs' | 'values' | 'turns' | 'blueprints' | 'index';
+
+export interface SchemaNames {
+  readonly keyspace: string;
+  /** Default 'contexts'. */
+  readonly contextTableName?: string;
+  /** Default 'statuses'. */
+  readonly statusTableName?: string;
+}
+
+/**
+ * Every table, and the CQL that makes it. All tables of a run share the partition key `runid`, so that a batch over
+ * the rows of one run is one mutation: all of it is applied, or nothing.
+ */
+export class CassandraSchema {
+  readonly keyspace: string;
+  readonly tables: Readonly<Record<TableRole, Table>>;
+
+  /** @throws ConfigurationError for a name that is no identifier, or is used twice */
+  constructor(names: SchemaNames) {
+    const { contextTableName = 'contexts', statusTableName = 'statuses' } = names;
+    assertNames({ keyspace: names.keyspace, contextTableName, statusTableName });
+    this.keyspace = names.keyspace.toLowerCase();
+    this.tables = tablesOf(contextTableName.toLowerCase(), statusTableName.toLowerCase());
+    assertDistinct(this.tables, { contextTableName, statusTableName });
+  }
+
+  /** The name of a table as statements use it. */
+  name(role: TableRole): string {
+    return `${this.keyspace}.${this.tables[role].name}`;
+  }
+
+  createKeyspace(replication: CassandraReplication): string {
+    return `CREATE KEYSPACE IF NOT EXISTS ${this.keyspace} WITH replication = ${replicationMap(replication)}`;
+  }
+
+  createTable(table: Table): string {
+    const columns = Object.entries(table.columns).map(([column, type]) => `${column} ${type}`);
+    const properties = table.properties === undefined ? '' : ` WITH ${table.properties}`;
+    return `CREATE TABLE IF NOT EXISTS ${this.keyspace}.${table.name} (${columns.join(', ')}, PRIMARY KEY (${table.primaryKey}))${properties}`;
+  }
+
+  addColumn(table: Table, column: string): string {
+    return `ALTER TABLE ${this.keyspace}.${table.name} ADD ${column} ${table.columns[column] ?? 'text'}`;
+  }
+}
+
+/** @throws ConfigurationError */
+export function replicationMap(replication: CassandraReplication): string {
+  const problem = (message: string) => new ConfigurationError([{ path: 'provision.replication', message }]);
+  const isFactor = (n: unknown) => typeof n === 'number' && Number.isInteger(n) && n >= 1;
+  if (typeof replication === 'number') {
+    if (!isFactor(replication)) throw problem('must be a whole number from 1, or one per data centre');
+    return `{'class': 'SimpleStrategy', 'replication_factor': ${replication}}`;
+  }
+  const centres = Object.entries(replication);
+  if (centres.length === 0) throw problem('names no data centre');
+  for (const [centre, factor] of centres) {
+    if (!DATA_CENTRE.test(centre)) throw problem(`'${centre}' is no name of a data centre`);
+    if (!isFactor(factor)) throw problem(`the number for '${centre}' must be a whole number from 1`);
+  }
+  const entries = centres.map(([centre, factor]) => `'${centre}': ${factor}`);
+  return `{'class': 'NetworkTopologyStrategy', ${entries.join(', ')}}`;
+}
+
+function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> {
+  return {
+    // The page's two tables; what is absent in a status is null there, because the page's client reads it so.
+    contexts: byRun(contexts, { runid: 'text', data: 'text' }),
+    statuses: byRun(statuses, {
+      runid: 'text',
+      status: 'text',
+      updated_at: 'timestamp',
+      result: 'text',
+      reason: 'text',
+    }),
+    // Written by lightweight transactions only: plain writes beside them could be lost or reordered.
+    runs: byRun('runs', {
+      runid: 'text',
+      blueprint_id: 'text',
+      blueprint_version: 'text',
+      blueprint_hash: 'text',
+      input: 'text',
+      input_hash: 'text',
+      tags: 'frozen<list<text>>',
+      created_at: 'timestamp',
+      accepted_by: 'text',
+      status: 'text',
+      ended_at: 'timestamp',
+      ended_by: 'text',
+      reason: 'text',
+    }),
+    // Rows of these two are always written in full and without nulls: a null is a tombstone for readers, and a cell
+    // that was left out would let the cell of an older, fenced write show through.
+    values: {
+      name: 'context_values',
+      columns: { runid: 'text', key: 'text', deleted: 'boolean', is_ref: 'boolean', value: 'text' },
+      primaryKey: '(runid), key',
+      partitionKey: ['runid'],
+    },
+    turns: {
+      name: 'node_turns',
+      columns: {
+        runid: 'text',
+        node_id: 'text',
+        turn: 'text',
+        token: 'bigint',
+        status: 'text',
+        action: 'text',
+        worker: 'text',
+        attempts: 'int',
+        claims: 'int',
+        started_at: 'timestamp',
+        ended_at: 'timestamp',
+        error: 'text',
+        detail: 'text',
+        output: 'text',
+      },
+      primaryKey: '(runid), node_id, turn',
+      partitionKey: ['runid'],
+    },
+    blueprints: {
+      name: 'blueprints',
+      columns: { blueprint_id: 'text', hash: 'text', version: 'text', body: 'text' },
+      primaryKey: '(blueprint_id, hash)',
+      partitionKey: ['blueprint_id', 'hash'],
+    },
+    index: {
+      name: 'run_index',
+      columns: { day: 'date', shard: 'tinyint', created_at: 'timestamp', runid: 'text', blueprint_id: 'text' },
+      primaryKey: '(day, shard), created_at, runid',
+      partitionKey: ['day', 'shard'],
+      properties:
+        `CLUSTERING ORDER BY (created_at DESC, runid DESC) AND default_time_to_live = ${RUN_INDEX_DAYS * DAY_SECONDS}` +
+        ` AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'DAYS', 'compaction_window_size': 1}`,
+    },
+  };
+}
+
+function byRun(name: string, columns: Record<string, string>): Table {
+  return { name, columns, primaryKey: 'runid', partitionKey: ['runid'] };
+}
+
+function assertNames(names: Record<string, string>): void {
+  const problems = Object.entries(names)
+    .filter(([, name]) => !IDENTIFIER.test(name))
+    .map(([path, name]) => ({
+      path,
+      message: `'${name}' is no name for Cassandra; use 1 to 48 characters of A-Z a-z 0-9 _, a letter first`,
+    }));
+  if (problems.length > 0) throw new ConfigurationError(problems);
+}
+
+function assertDistinct(tables: Record<TableRole, Table>, given: Record<string, string>): void {
+  const names = Object.values(tables).map((table) => table.name);
+  const problems = Object.entries(given)
+    .filter(([, name]) => names.filter((other) => other === name.toLowerCase()).length > 1)
+    .map(([path, name]) => ({ path, message: `'${name}' is the name of another table; choose another` }));
+  if (problems.length > 0) throw new ConfigurationError(problems);
+}

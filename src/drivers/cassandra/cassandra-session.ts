@@ -1,0 +1,83 @@
+import { types, type QueryOptions } from 'cassandra-driver';
+import { IllegalStateError } from '../../core/errors.js';
+import type { CassandraConnection } from './cassandra-client.js';
+import { translated } from './cassandra-errors.js';
+import type { CassandraSchema } from './cassandra-schema.js';
+
+export interface Statement {
+  readonly query: string;
+  readonly params: readonly unknown[];
+}
+
+/**
+ * Executes statements. All of them are prepared, touch one partition, and may be repeated by the driver: writes carry
+ * their own stamp, and lightweight transactions recognise their own earlier try.
+ */
+export class CassandraSession {
+  constructor(
+    readonly connection: CassandraConnection,
+    readonly schema: CassandraSchema,
+  ) {}
+
+  /** @param operation completes "Cassandra is not available for ..." */
+  async execute(operation: string, query: string, params: readonly unknown[], extra?: QueryOptions): Promise<types.ResultSet> {
+    const client = this.open();
+    try {
+      return await client.execute(query, [...params], { ...this.options(), ...extra });
+    } catch (error) {
+      throw translated(error, operation, this.schema);
+    }
+  }
+
+  /** Reads the latest decided state of a lightweight row, after finishing what was undecided. */
+  async readSerial(operation: string, query: string, params: readonly unknown[]): Promise<types.ResultSet> {
+    return this.execute(operation, query, params, { consistency: this.connection.serialConsistency });
+  }
+
+  /** Rows one by one, fetched in pages as the caller takes them. */
+  async *rows(operation: string, query: string, params: readonly unknown[], fetchSize: number): AsyncGenerator<types.Row> {
+    let pageState: string | undefined;
+    do {
+      const extra = { autoPage: false, fetchSize, ...(pageState === undefined ? {} : { pageState }) };
+      const page = await this.execute(operation, query, params, extra);
+      yield* page.rows ?? [];
+      pageState = page.pageState ?? undefined;
+    } while (pageState !== undefined);
+  }
+
+  /** Statements of one partition, applied as one or not at all. */
+  async batch(operation: string, statements: readonly Statement[]): Promise<void> {
+    const client = this.open();
+    const queries = statements.map(({ query, params }) => ({ query, params: [...params] }));
+    try {
+      await client.batch(queries, { ...this.options(), logged: true });
+    } catch (error) {
+      throw translated(error, operation, this.schema);
+    }
+  }
+
+  private open() {
+    if (this.connection.isClosed) throw new IllegalStateError('The Cassandra store is closed. Make a new one.');
+    return this.connection.client;
+  }
+
+  private options(): QueryOptions {
+    const { consistency, serialConsistency, readTimeoutMs } = this.connection;
+    return { prepare: true, isIdempotent: true, consistency, serialConsistency, readTimeout: readTimeoutMs };
+  }
+}
+
+/** Microseconds as CQL's bigint. */
+export function stampOf(microseconds: number): types.Long {
+  return types.Long.fromNumber(Math.floor(microseconds));
+}
+
+/** Of a WRITETIME or a bigint column. */
+export function numberOf(value: unknown): number {
+  return types.Long.isLong(value) ? value.toNumber() : Number(value ?? 0);
+}
+
+/** Milliseconds of a timestamp column. */
+export function millisecondsOf(value: unknown): number {
+  return value instanceof Date ? value.getTime() : 0;
+}

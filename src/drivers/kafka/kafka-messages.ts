@@ -1,0 +1,72 @@
+import type { IHeaders, KafkaMessage } from 'kafkajs';
+import { encodeJob, type Job } from '../../core/envelope.js';
+import type { DeadLetterReason, RawMessage } from '../../ports/job-queue.js';
+
+const MAX_REASON_CHARS = 2000;
+/** What is kept of a dead letter that, with its reason, no longer fits into a message. */
+const MAX_EXCERPT_BYTES = 65_536;
+
+/** A message as it is sent. Its size is known, so that a send can be bounded. */
+export interface OutgoingMessage {
+  readonly key: string | Buffer | null;
+  readonly value: string | Buffer | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** By default all jobs of a run go to one partition: its order and its worker's caches stay together. */
+export function jobMessage(job: Job, key: string = job.runId): OutgoingMessage {
+  return { key, value: encodeJob(job) };
+}
+
+/** The names of the headers are those that Kafka tools know. */
+export function deadLetter(
+  topic: string,
+  message: RawMessage,
+  reason: DeadLetterReason,
+  failedAt: Date,
+): OutgoingMessage {
+  return {
+    key: message.key,
+    value: message.value,
+    headers: {
+      ...message.headers,
+      'x-original-topic': topic,
+      'x-original-partition': String(message.partition),
+      'x-original-offset': message.offset,
+      'x-reason-code': reason.code,
+      'x-reason-message': reason.message.slice(0, MAX_REASON_CHARS),
+      'x-failed-at': failedAt.toISOString(),
+    },
+  };
+}
+
+/** The beginning of a dead letter that is too large; the whole is still where its headers say, until Kafka removes it. */
+export function excerptOf(message: OutgoingMessage): OutgoingMessage {
+  const { value } = message;
+  if (value === null) return message;
+  const bytes = Buffer.from(value);
+  return {
+    ...message,
+    value: bytes.subarray(0, MAX_EXCERPT_BYTES),
+    headers: { ...message.headers, 'x-original-bytes': String(bytes.byteLength) },
+  };
+}
+
+export function rawMessage(partition: number, message: KafkaMessage): RawMessage {
+  return {
+    value: message.value,
+    key: message.key,
+    headers: textHeaders(message.headers),
+    partition,
+    offset: message.offset,
+  };
+}
+
+/** Of a header that is there several times the last one counts. */
+function textHeaders(headers: IHeaders | undefined): Record<string, string> {
+  const entries = Object.entries(headers ?? {}).flatMap(([name, value]): [string, string][] => {
+    const last = Array.isArray(value) ? value.at(-1) : value;
+    return last === undefined ? [] : [[name, last.toString()]];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,55 @@
+import { encodeJob, type Job } from '../../core/envelope.js';
+import { IllegalStateError } from '../../core/errors.js';
+import type { DeadLetterReason, JobConsumer, JobHandler, JobQueue, RawMessage } from '../../ports/job-queue.js';
+import type { Logger } from '../../ports/logger.js';
+import type { MemoryBroker } from './memory-broker.js';
+import { MemoryJobConsumer } from './memory-job-consumer.js';
+
+/** The job queue of one process. Several queues over one broker are as many workers and clients. */
+export class MemoryJobQueue implements JobQueue {
+  private state: 'new' | 'open' | 'closed' = 'new';
+  private readonly consumers = new Set<JobConsumer>();
+
+  constructor(
+    private readonly broker: MemoryBroker,
+    private readonly logger: Logger,
+    private readonly groupId = 'workers',
+  ) {}
+
+  async connect(): Promise<void> {
+    if (this.state === 'closed') throw this.closed('connect');
+    this.state = 'open';
+  }
+
+  async provision(): Promise<void> {}
+
+  async publish(job: Job): Promise<void> {
+    if (this.state !== 'open') throw this.closed('publish a job');
+    this.broker.append(job.runId, Buffer.from(encodeJob(job)));
+  }
+
+  async publishDead(message: RawMessage, reason: DeadLetterReason): Promise<void> {
+    if (this.state !== 'open') throw this.closed('park a message');
+    this.broker.deadLetters.push({ message, reason });
+  }
+
+  async consume(handler: JobHandler): Promise<JobConsumer> {
+    if (this.state !== 'open') throw this.closed('consume');
+    const consumer = new MemoryJobConsumer(this.broker, this.groupId, handler, this.logger);
+    this.consumers.add(consumer);
+    consumer.start();
+    return consumer;
+  }
+
+  async close(): Promise<void> {
+    this.state = 'closed';
+    for (const consumer of this.consumers) await consumer.stop();
+    this.consumers.clear();
+  }
+
+  private closed(what: string): IllegalStateError {
+    return new IllegalStateError(
+      `The job queue is not connected, so it cannot ${what}. Call connect() first, and nothing after close().`,
+    );
+  }
+}

@@ -1,0 +1,196 @@
+import type { WorkflowBlueprint } from 'flowcraft';
+import { stableJson } from '../../core/plan.js';
+import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
+import type {
+  ForeignRun,
+  RunFilter,
+  RunStore,
+  StatusRow,
+  StatusWrite,
+  StoredValue,
+  TurnWrite,
+} from '../../ports/run-store.js';
+
+interface StatusCells {
+  /** Status, reason and result are always written together. */
+  head?: Omit<StatusRow, 'updatedAt'>;
+  headStamp: number;
+  updatedAt: number;
+  updatedStamp: number;
+}
+
+/** What a Cassandra cluster would hold: share one among the stores of several workers of a process. */
+export class MemoryStoreData {
+  readonly runs = new Map<string, RunRecord>();
+  /** By run, then by node and turn. */
+  readonly turns = new Map<string, Map<string, TurnRecord>>();
+  /** By run, then by context key. */
+  readonly values = new Map<string, Map<string, StoredValue>>();
+  readonly statuses = new Map<string, StatusCells>();
+  readonly blueprints = new Map<string, WorkflowBlueprint>();
+  /** Rows of foreign clients; nobody but tests writes them. */
+  readonly foreign = new Map<string, ForeignRun>();
+}
+
+/** The run store of one process. Resolves concurrent writes as Cassandra does: of two the higher stamp holds. */
+export class MemoryRunStore implements RunStore {
+  constructor(private readonly data: MemoryStoreData = new MemoryStoreData()) {}
+
+  async connect(): Promise<void> {}
+
+  async provision(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }> {
+    const before = this.data.runs.get(run.runId);
+    if (before) return { accepted: false, run: structuredClone(before) };
+    this.data.runs.set(run.runId, structuredClone(run));
+    return { accepted: true, run: structuredClone(run) };
+  }
+
+  async run(runId: string): Promise<RunRecord | undefined> {
+    return structuredClone(this.data.runs.get(runId));
+  }
+
+  async end(
+    runId: string,
+    status: EndStatus,
+    reason: string | undefined,
+    at: number,
+  ): Promise<{ ended: boolean; run: RunRecord | undefined }> {
+    const before = this.data.runs.get(runId);
+    if (before?.status !== 'running') return { ended: false, run: structuredClone(before) };
+    const run: RunRecord = { ...before, status, endedAt: at, ...(reason === undefined ? {} : { reason }) };
+    this.data.runs.set(runId, run);
+    return { ended: true, run: structuredClone(run) };
+  }
+
+  async list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
+    const after =
+      filter.cursor === undefined ? undefined : (JSON.parse(filter.cursor) as [createdAt: number, runId: string]);
+    const order = (a: readonly [number, string], b: readonly [number, string]) =>
+      b[0] - a[0] || (a[1] < b[1] ? 1 : a[1] > b[1] ? -1 : 0);
+    const found = [...this.data.runs.values()]
+      .map((run) => [run.createdAt, run.runId] as const)
+      .filter((entry) => entry[0] >= filter.from && entry[0] <= filter.to && (!after || order(entry, after) > 0))
+      .sort(order);
+    const page = found.slice(0, filter.limit);
+    const last = page.at(-1);
+    return {
+      runIds: page.map(([, runId]) => runId),
+      ...(last && page.length < found.length ? { cursor: JSON.stringify(last) } : {}),
+    };
+  }
+
+  async turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined> {
+    return structuredClone(this.data.turns.get(runId)?.get(rowKey(nodeId, turn)));
+  }
+
+  async turns(runId: string, outputs = true): Promise<TurnRecord[]> {
+    return [...(this.data.turns.get(runId)?.values() ?? [])].map((row) => {
+      const { output, ...rest } = structuredClone(row);
+      return outputs && output !== undefined ? { ...rest, output } : rest;
+    });
+  }
+
+  async write(write: TurnWrite): Promise<void> {
+    const { runId, record } = write;
+    const rows = entry(this.data.turns, runId);
+    const key = rowKey(record.nodeId, record.turn);
+    const before = rows.get(key);
+    if (!before || wins(record.token, stableJson(record), before.token, () => stableJson(before)))
+      rows.set(key, structuredClone(record));
+    const values = entry(this.data.values, runId);
+    for (const value of write.values) {
+      const next: StoredValue = { ...value, stamp: record.token };
+      const old = values.get(value.key);
+      if (!old || wins(next.stamp, rank(next), old.stamp, () => rank(old)))
+        values.set(value.key, structuredClone(next));
+    }
+  }
+
+  async values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
+    const stored = this.data.values.get(runId);
+    return [...new Set(keys)].flatMap((key) => structuredClone(stored?.get(key)) ?? []);
+  }
+
+  async allValues(runId: string): Promise<StoredValue[]> {
+    return [...(this.data.values.get(runId)?.values() ?? [])].map((value) => structuredClone(value));
+  }
+
+  async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {
+    return turns.flatMap(({ nodeId, turn }) => {
+      const output = this.data.turns.get(runId)?.get(rowKey(nodeId, turn))?.output;
+      return output === undefined ? [] : [{ nodeId, turn, output }];
+    });
+  }
+
+  async writeStatus(write: StatusWrite): Promise<void> {
+    const { runId, status, reason, result, stamp, at } = write;
+    const cells = this.statusCells(runId);
+    const head = { status, ...(reason === undefined ? {} : { reason }), ...(result === undefined ? {} : { result }) };
+    if (!cells.head || wins(stamp, stableJson(head), cells.headStamp, () => stableJson(cells.head))) {
+      cells.head = head;
+      cells.headStamp = stamp;
+    }
+    moveTime(cells, stamp, at);
+  }
+
+  async status(runId: string): Promise<StatusRow | undefined> {
+    const cells = this.data.statuses.get(runId);
+    return cells?.head && { ...cells.head, updatedAt: cells.updatedAt };
+  }
+
+  async touchStatus(runId: string, stamp: number, at: number): Promise<void> {
+    moveTime(this.statusCells(runId), stamp, at);
+  }
+
+  async foreign(runId: string): Promise<ForeignRun | undefined> {
+    return structuredClone(this.data.foreign.get(runId));
+  }
+
+  async saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {
+    this.data.blueprints.set(rowKey(blueprint.id, hash), structuredClone(blueprint));
+  }
+
+  async blueprint(blueprintId: string, hash: string): Promise<WorkflowBlueprint | undefined> {
+    return structuredClone(this.data.blueprints.get(rowKey(blueprintId, hash)));
+  }
+
+  private statusCells(runId: string): StatusCells {
+    const cells = this.data.statuses.get(runId) ?? { headStamp: 0, updatedAt: 0, updatedStamp: 0 };
+    this.data.statuses.set(runId, cells);
+    return cells;
+  }
+}
+
+/** Cassandra's rule for one cell: the higher stamp; of two equal stamps the greater value, so that all replicas agree. */
+function wins(stamp: number, text: string, oldStamp: number, oldText: () => string): boolean {
+  return stamp > oldStamp || (stamp === oldStamp && text > oldText());
+}
+
+/** Of two values with one stamp a deletion holds. */
+function rank(value: StoredValue): string {
+  return `${value.deleted ? '1' : '0'}${stableJson(value)}`;
+}
+
+function moveTime(cells: StatusCells, stamp: number, at: number): void {
+  if (!wins(stamp, timeText(at), cells.updatedStamp, () => timeText(cells.updatedAt))) return;
+  cells.updatedAt = at;
+  cells.updatedStamp = stamp;
+}
+
+function timeText(at: number): string {
+  return String(at).padStart(16, '0');
+}
+
+function rowKey(...parts: string[]): string {
+  return parts.join('\u001f');
+}
+
+function entry<V>(maps: Map<string, Map<string, V>>, key: string): Map<string, V> {
+  const map = maps.get(key) ?? new Map<string, V>();
+  maps.set(key, map);
+  return map;
+}

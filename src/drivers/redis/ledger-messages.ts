@@ -1,0 +1,142 @@
+import { IllegalStateError } from '../../core/errors.js';
+import { PASS_SEP, SEP, type ClaimAnswer, type FiredTurn, type SettleAnswer } from '../../core/ledger-state.js';
+import type { Origin, Settlement, SettlementTarget } from '../../core/settlement.js';
+import { turnOfArrival } from '../../core/turns.js';
+
+const ACCEPTED_HEAD = 7;
+const FIRED_PARTS = 5;
+
+/** The settlement as the script `settle` reads it: names that take a digest are worked out here. */
+export function encodeSettlement(settlement: Settlement): string {
+  const { targets, late } = settlement;
+  return JSON.stringify({
+    ...settlement,
+    targets: targets.map(encodeTarget),
+    ...(late ? { late: { ...late, targets: late.targets.map(encodeTarget) } } : {}),
+  });
+}
+
+function encodeTarget(target: SettlementTarget): unknown {
+  if (!target.entry) return target;
+  const { source, turn, plain } = target.entry;
+  return { ...target, entry: plain ? { plain } : { plain, arrival: turnOfArrival(source, turn) } };
+}
+
+export function decodeClaim(reply: unknown): ClaimAnswer {
+  const parts = new Parts('claim', reply);
+  const kind = parts.text(0);
+  switch (kind) {
+    case 'granted':
+      return {
+        kind,
+        token: parts.number(1),
+        passes: parts.passes(2),
+        claims: parts.number(3),
+        ...parts.origin(4),
+      };
+    case 'settled':
+      return { kind, token: parts.number(1), passes: parts.passes(2), ...parts.origin(3) };
+    case 'busy':
+      return { kind, worker: parts.text(1), token: parts.number(2), retryInMs: parts.number(3) };
+    case 'closed':
+      return { kind, status: parts.text(1) };
+    case 'unknown':
+      return { kind, incarnation: parts.text(1) };
+    case 'awaiting':
+    case 'missing':
+      return { kind };
+    default:
+      return parts.refuse();
+  }
+}
+
+export function decodeSettle(reply: unknown): SettleAnswer {
+  const parts = new Parts('settle', reply);
+  const kind = parts.text(0);
+  switch (kind) {
+    case 'accepted': {
+      const tooManyTurnsAt = parts.optional(6);
+      return {
+        kind,
+        fired: decodeFired(parts),
+        ...(tooManyTurnsAt === undefined ? {} : { tooManyTurnsAt }),
+        open: parts.number(1),
+        awaiting: parts.number(2),
+        failed: parts.optional(3) === '1',
+        rescued: parts.optional(4) === '1',
+        token: parts.number(5),
+      };
+    }
+    case 'closed':
+      return { kind, status: parts.text(1) };
+    case 'lost':
+    case 'expired':
+    case 'missing':
+      return { kind };
+    default:
+      return parts.refuse();
+  }
+}
+
+function decodeFired(parts: Parts): FiredTurn[] {
+  const fired: FiredTurn[] = [];
+  for (let i = ACCEPTED_HEAD; i < parts.length; i += FIRED_PARTS) {
+    const token = parts.optional(i + 3);
+    fired.push({
+      node: parts.text(i),
+      turn: parts.text(i + 1),
+      passes: parts.passes(i + 2),
+      ...(token === undefined ? {} : { token: Number(token) }),
+      ...parts.origin(i + 4),
+    });
+  }
+  return fired;
+}
+
+/** The answer of a script: texts, and null where there is none. */
+export class Parts {
+  private readonly values: readonly unknown[];
+
+  constructor(
+    private readonly script: string,
+    private readonly reply: unknown,
+  ) {
+    this.values = Array.isArray(reply) ? reply : this.refuse();
+  }
+
+  get length(): number {
+    return this.values.length;
+  }
+
+  optional(index: number): string | undefined {
+    const value = this.values[index];
+    if (value === null || value === undefined) return undefined;
+    return typeof value === 'string' ? value : this.refuse();
+  }
+
+  text(index: number): string {
+    return this.optional(index) ?? this.refuse();
+  }
+
+  number(index: number): number {
+    return Number(this.text(index));
+  }
+
+  passes(index: number): string[] {
+    const text = this.text(index);
+    return text === '' ? [] : text.split(PASS_SEP);
+  }
+
+  origin(index: number): { origin?: Origin } {
+    const text = this.optional(index);
+    if (text === undefined) return {};
+    const [creator = '', creatorTurn = '', gather = ''] = text.split(SEP);
+    return { origin: { creator, creatorTurn, ...(gather === '' ? {} : { gather }) } };
+  }
+
+  refuse(): never {
+    throw new IllegalStateError(
+      `The script '${this.script}' answered ${JSON.stringify(this.reply)}. This is a bug: please report it.`,
+    );
+  }
+}

@@ -1,0 +1,210 @@
+import { Redis, type Cluster, type RedisOptions } from 'ioredis';
+import { ConnectError, IllegalStateError } from '../../core/errors.js';
+import type { Clock } from '../../ports/clock.js';
+import type { Logger } from '../../ports/logger.js';
+import { RedisConnectionLog } from './redis-connection-log.js';
+import { redisError, withoutCommand } from './redis-errors.js';
+import { defineScripts, type RedisConnection } from './redis-scripts.js';
+
+/** A URL, the options of ioredis, or a connection of the caller's, which is used as it is and never closed. */
+export type RedisInput = string | RedisOptions | Redis | Cluster;
+
+export interface RedisClientOptions {
+  readonly connection: RedisInput;
+  /** For so long `connect` tries. Default 30000. */
+  readonly connectTimeoutMs?: number;
+  /** A command without an answer has failed after this time. Default 1000. */
+  readonly commandTimeoutMs?: number;
+}
+
+const CHECK_MS = 100;
+
+/**
+ * No command is kept or sent again behind the caller's back: callers repeat what failed. The socket's timeout runs only
+ * while an answer is due, so it replaces dead connections and leaves idle ones alone.
+ */
+const SAFE_OPTIONS = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  connectTimeout: 5000,
+  socketTimeout: 2000,
+  retryStrategy: (tries) => Math.min(50 * 2 ** tries, 500),
+  // a master that became a replica keeps its connections
+  reconnectOnError: (error) => error.message.startsWith('READONLY'),
+} satisfies RedisOptions;
+
+/** The one connection that the drivers share. Open while anyone who called `connect` has not called `close`. */
+export class RedisClient {
+  private connection: RedisConnection | undefined;
+  private opening: Promise<void> | undefined;
+  private users = 0;
+  private unwatch = () => {};
+  private readonly commandTimeoutMs: number;
+
+  constructor(
+    private readonly options: RedisClientOptions,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    this.commandTimeoutMs = options.commandTimeoutMs ?? 1000;
+  }
+
+  /** @throws ConnectError if the server cannot be reached in time; may then be called again. */
+  async connect(): Promise<void> {
+    this.opening ??= this.open().catch((error: unknown) => {
+      this.opening = undefined;
+      throw error;
+    });
+    this.users++;
+    try {
+      await this.opening;
+    } catch (error) {
+      this.users--;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.users === 0 || --this.users > 0) return;
+    const redis = this.connection;
+    this.connection = undefined;
+    this.opening = undefined;
+    if (redis && !isConnection(this.options.connection)) await this.hangUp(redis);
+    this.unwatch();
+  }
+
+  /**
+   * @throws UnavailableError if it may succeed later
+   * @throws IllegalStateError if the client is not connected, or is closed before the answer comes
+   */
+  async call<T>(operation: string, send: (redis: RedisConnection) => Promise<T>): Promise<T> {
+    const redis = this.connection;
+    if (!redis)
+      throw new IllegalStateError(`The connection to Redis is not open for ${operation}. Call connect() first.`);
+    try {
+      return await (bindsItself(redis) ? send(redis) : this.within(send(redis)));
+    } catch (cause) {
+      if (this.connection === redis) throw redisError(operation, cause);
+      throw new IllegalStateError(`The connection to Redis was closed during ${operation}.`, {
+        cause: withoutCommand(cause),
+      });
+    }
+  }
+
+  /** A second connection to the same server, not yet open, for subscriptions. To be given back to `hangUp`. */
+  duplicate(): RedisConnection {
+    const { connection } = this.options;
+    const own = {
+      ...SAFE_OPTIONS,
+      commandTimeout: this.commandTimeoutMs,
+      lazyConnect: true,
+      enableAutoPipelining: false,
+      autoResubscribe: false,
+    };
+    if (!isConnection(connection)) return this.create(own);
+    if (isCluster(connection)) return connection.duplicate([], { lazyConnect: true });
+    return connection.duplicate(own);
+  }
+
+  /** Ends a connection and resolves when its socket is gone. */
+  async hangUp(redis: RedisConnection): Promise<void> {
+    if (redis.status === 'ready') {
+      try {
+        await redis.quit();
+      } catch (error) {
+        this.logger.debug('Redis did not answer to QUIT.', { error: withoutCommand(error) });
+      }
+    }
+    const ended = redis.status === 'end' || redis.status === 'reconnecting' || redis.status === 'wait';
+    const end = ended ? undefined : new Promise<void>((resolve) => redis.once('end', () => resolve()));
+    if (redis.status !== 'end') redis.disconnect();
+    await end;
+  }
+
+  private async open(): Promise<void> {
+    const { connection, connectTimeoutMs = 30_000 } = this.options;
+    const redis = isConnection(connection) ? connection : this.create({});
+    const unwatch = new RedisConnectionLog('The connection to Redis', this.clock, this.logger).watch(redis);
+    let cause: unknown = 'no answer';
+    const note = (error: unknown) => {
+      cause = error;
+    };
+    redis.on('error', note);
+    const deadline = this.clock.now() + connectTimeoutMs;
+    while (redis.status !== 'ready' && this.clock.now() < deadline) {
+      // after 'end' it would not try again by itself; but who ended a connection of the caller's was the caller
+      if (redis.status === 'wait' || (redis.status === 'end' && redis !== connection)) redis.connect().catch(note);
+      await this.readyOr(redis, Math.min(CHECK_MS, deadline - this.clock.now()));
+    }
+    redis.off('error', note);
+    if (redis.status !== 'ready') {
+      if (redis !== connection) await this.hangUp(redis);
+      unwatch();
+      throw new ConnectError('Redis', connectTimeoutMs, withoutCommand(cause));
+    }
+    defineScripts(redis);
+    await this.warnOfEviction(redis);
+    this.unwatch = unwatch;
+    this.connection = redis;
+  }
+
+  private create(overrides: RedisOptions): Redis {
+    const { connection } = this.options;
+    const options = { ...SAFE_OPTIONS, commandTimeout: this.commandTimeoutMs, enableAutoPipelining: true };
+    if (typeof connection === 'string') return new Redis(connection, { ...options, lazyConnect: true, ...overrides });
+    return new Redis({ ...options, ...(connection as RedisOptions), lazyConnect: true, ...overrides });
+  }
+
+  private readyOr(redis: RedisConnection, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        redis.off('ready', done);
+        resolve();
+      };
+      const cancel = this.clock.after(ms, done);
+      redis.once('ready', done);
+    });
+  }
+
+  private async warnOfEviction(redis: RedisConnection): Promise<void> {
+    try {
+      const reply: unknown = await this.within(redis.config('GET', 'maxmemory-policy'));
+      const policy = Array.isArray(reply)
+        ? (reply as unknown[])[1]
+        : Object.values((reply ?? {}) as Record<string, unknown>)[0];
+      if (policy === 'noeviction') return;
+      this.logger.warn(
+        `Redis evicts keys when its memory is full (maxmemory-policy ${String(policy)}). Set it to noeviction: evicted runs are rebuilt again and again.`,
+      );
+    } catch (error) {
+      this.logger.debug('The maxmemory-policy of Redis could not be read; it must be noeviction.', {
+        error: withoutCommand(error),
+      });
+    }
+  }
+
+  private within<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.clock.after(this.commandTimeoutMs, () =>
+        reject(new Error(`no answer within ${this.commandTimeoutMs} ms`)),
+      );
+      answer.then(resolve, reject).finally(cancel);
+    });
+  }
+}
+
+/** A connection may come from another copy of ioredis, so that `instanceof` would not know it. */
+function isConnection(input: RedisInput): input is RedisConnection {
+  return typeof input === 'object' && 'defineCommand' in input && typeof input.defineCommand === 'function';
+}
+
+function isCluster(redis: RedisConnection): redis is Cluster {
+  return redis.isCluster;
+}
+
+/** Its commands fail by themselves when no answer comes. A cluster's wait for a node without any limit. */
+function bindsItself(redis: RedisConnection): boolean {
+  return !isCluster(redis) && redis.options.commandTimeout !== undefined && !redis.options.enableOfflineQueue;
+}

@@ -1,0 +1,163 @@
+import {
+  LedgerState,
+  type ClaimAnswer,
+  type ClaimRequest,
+  type SettleAnswer,
+  type SettleRequest,
+} from '../../core/ledger-state.js';
+import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
+import { decodeClaim, decodeSettle, encodeSettlement, Parts } from './ledger-messages.js';
+import type { RedisClient } from './redis-client.js';
+import { RedisKeys } from './redis-keys.js';
+import { runScript, type ScriptName } from './redis-scripts.js';
+
+export interface RedisLedgerOptions {
+  /** First part of every key. Default `flowcraft`. */
+  readonly prefix?: string;
+  /** A run without progress for so long is forgotten, and rebuilt when it goes on. Default 7 days. */
+  readonly runTtlMs?: number;
+  /** For so long an ended run is remembered, so that late messages find it closed. Default 1 hour. */
+  readonly endedTtlMs?: number;
+}
+
+/**
+ * The ledger in Redis: one hash for each run with the fields of LedgerState, whose decisions the scripts make. Time is
+ * that of the server.
+ */
+export class RedisLedger implements Ledger {
+  private readonly keys: RedisKeys;
+  private readonly runTtlMs: number;
+  private readonly endedTtlMs: number;
+  private connected = false;
+
+  constructor(
+    private readonly client: RedisClient,
+    options: RedisLedgerOptions = {},
+  ) {
+    this.keys = new RedisKeys(options.prefix ?? 'flowcraft');
+    this.runTtlMs = options.runTtlMs ?? 7 * 24 * 3_600_000;
+    this.endedTtlMs = options.endedTtlMs ?? 3_600_000;
+  }
+
+  async connect(): Promise<void> {
+    if (this.connected) return;
+    await this.client.connect();
+    this.connected = true;
+  }
+
+  async close(): Promise<void> {
+    if (!this.connected) return;
+    this.connected = false;
+    await this.client.close();
+  }
+
+  async now(): Promise<number> {
+    const [seconds, micros] = await this.client.call('now', (redis) => redis.time());
+    return Number(seconds) * 1_000_000 + Number(micros);
+  }
+
+  async install(runId: string, state: LedgerState, lock?: string): Promise<boolean> {
+    const ttlMs = state.get('x') === undefined ? this.runTtlMs : this.endedTtlMs;
+    const fields = [...state.fields].flat();
+    const keys = [this.keys.run(runId), this.keys.lock(runId)];
+    return Number(await this.script('install', ...keys, lock ?? '', ttlMs, ...fields)) === 1;
+  }
+
+  async claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer> {
+    const { node, turn, worker, leaseMs, floor, takeover, mode } = request;
+    return decodeClaim(
+      await this.script('claim', this.keys.run(runId), node, turn, worker, leaseMs, floor, takeover ?? '', mode),
+    );
+  }
+
+  async renew(
+    runId: string,
+    node: string,
+    turn: string,
+    worker: string,
+    token: number,
+    leaseMs: number,
+  ): Promise<RenewAnswer> {
+    const key = this.keys.run(runId);
+    return (await this.script('renew', key, node, turn, worker, token, leaseMs, this.runTtlMs)) as RenewAnswer;
+  }
+
+  async settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
+    const { token, worker, leaseMs, claim, maxTurns } = request;
+    const settlement = encodeSettlement(request.settlement);
+    const key = this.keys.run(runId);
+    return decodeSettle(
+      await this.script('settle', key, settlement, token, worker, leaseMs, claim, maxTurns, this.runTtlMs),
+    );
+  }
+
+  async end(runId: string, status: string): Promise<void> {
+    await this.script('end', this.keys.run(runId), status, this.endedTtlMs);
+  }
+
+  async read(runId: string): Promise<LedgerState> {
+    const fields = await this.client.call('read', (redis) => redis.hgetall(this.keys.run(runId)));
+    return new LedgerState(new Map(Object.entries(fields)));
+  }
+
+  async lock(
+    runId: string,
+    owner: string,
+    ttlMs: number,
+    incarnation?: string,
+  ): Promise<{ kind: 'locked'; lock: string; now: number } | { kind: 'exists' } | { kind: 'wait' }> {
+    const drop = incarnation === undefined ? ['0', ''] : ['1', incarnation];
+    const reply = await this.script('lock', this.keys.run(runId), this.keys.lock(runId), owner, ttlMs, ...drop);
+    const parts = new Parts('lock', reply);
+    const kind = parts.text(0);
+    if (kind === 'locked') return { kind, lock: parts.text(1), now: parts.number(2) };
+    return kind === 'exists' || kind === 'wait' ? { kind } : parts.refuse();
+  }
+
+  async beat(worker: string, ttlMs: number): Promise<void> {
+    await this.client.call('beat', (redis) => redis.set(this.keys.worker(worker), '1', 'PX', ttlMs));
+  }
+
+  async isAlive(worker: string): Promise<boolean> {
+    return Number(await this.client.call('isAlive', (redis) => redis.exists(this.keys.worker(worker)))) === 1;
+  }
+
+  async retire(worker: string): Promise<void> {
+    await this.client.call('retire', (redis) => redis.del(this.keys.worker(worker)));
+  }
+
+  async touch(runIds: readonly string[]): Promise<void> {
+    const shards = new Map<string, string[]>();
+    for (const runId of runIds) {
+      const shard = this.keys.idle(runId);
+      shards.set(shard, [...(shards.get(shard) ?? []), runId]);
+    }
+    await Promise.all([...shards].map(([shard, ids]) => this.script('touch', shard, ...ids)));
+  }
+
+  async idle(idleMs: number, limit: number): Promise<string[]> {
+    const micros = Math.round(idleMs * 1000);
+    const replies = await Promise.all(this.keys.idleShards().map((shard) => this.script('idle', shard, micros, limit)));
+    const found: { runId: string; at: number }[] = [];
+    for (const reply of replies) {
+      const parts = new Parts('idle', reply);
+      for (let i = 0; i < parts.length; i += 2) found.push({ runId: parts.text(i), at: parts.number(i + 1) });
+    }
+    return found
+      .sort((a, b) => a.at - b.at)
+      .slice(0, limit)
+      .map(({ runId }) => runId);
+  }
+
+  async forget(runId: string): Promise<void> {
+    await this.client.call('forget', (redis) => redis.zrem(this.keys.idle(runId), runId));
+  }
+
+  async elect(name: string, owner: string, ttlMs: number): Promise<boolean> {
+    return Number(await this.script('elect', this.keys.election(name), owner, ttlMs)) === 1;
+  }
+
+  private script(name: ScriptName, ...args: (string | number)[]): Promise<unknown> {
+    return this.client.call(name, (redis) => runScript(redis, name, ...args));
+  }
+}

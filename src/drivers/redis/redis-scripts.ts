@@ -1,0 +1,54 @@
+import type { Cluster, Redis } from 'ioredis';
+import { CLAIM } from './scripts/claim.js';
+import { ELECT } from './scripts/elect.js';
+import { END } from './scripts/end.js';
+import { IDLE } from './scripts/idle.js';
+import { INCREMENT } from './scripts/increment.js';
+import { INSTALL } from './scripts/install.js';
+import { LOCK } from './scripts/lock.js';
+import { RENEW } from './scripts/renew.js';
+import { SETTLE } from './scripts/settle.js';
+import { TOUCH } from './scripts/touch.js';
+
+export type RedisConnection = Redis | Cluster;
+
+const SCRIPTS = {
+  claim: { numberOfKeys: 1, lua: CLAIM },
+  renew: { numberOfKeys: 1, lua: RENEW },
+  settle: { numberOfKeys: 1, lua: SETTLE },
+  install: { numberOfKeys: 2, lua: INSTALL },
+  lock: { numberOfKeys: 2, lua: LOCK },
+  end: { numberOfKeys: 1, lua: END },
+  touch: { numberOfKeys: 1, lua: TOUCH },
+  idle: { numberOfKeys: 1, lua: IDLE },
+  elect: { numberOfKeys: 1, lua: ELECT },
+  increment: { numberOfKeys: 1, lua: INCREMENT },
+} as const;
+
+export type ScriptName = keyof typeof SCRIPTS;
+type Command = (this: RedisConnection, ...args: (string | number)[]) => Promise<unknown>;
+
+const defined = new WeakSet<RedisConnection>();
+
+/**
+ * Makes the scripts known to a connection. ioredis sends the text of a script once over each socket and its digest from
+ * then on, and the text again to a server that has forgotten it. Must come before the first command of a tick: a
+ * pipeline in the making knows only the scripts that were there when it began.
+ */
+export function defineScripts(redis: RedisConnection): void {
+  if (defined.has(redis)) return;
+  defined.add(redis);
+  for (const [name, definition] of Object.entries(SCRIPTS)) redis.defineCommand(commandOf(name), definition);
+}
+
+/** The keys first, then the arguments, as the head of the script's file has them. */
+export function runScript(redis: RedisConnection, name: ScriptName, ...args: (string | number)[]): Promise<unknown> {
+  defineScripts(redis);
+  const command = (redis as unknown as Record<string, Command>)[commandOf(name)] as Command;
+  return command.apply(redis, args);
+}
+
+/** The connection may be the caller's own, with commands of its own. */
+function commandOf(name: string): string {
+  return `flowcraftKafka_${name}`;
+}

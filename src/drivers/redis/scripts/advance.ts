@@ -1,0 +1,121 @@
+/**
+ * What one settle moves forward: class `Advance` of `core/ledger-state.ts`, to stand between the prelude and a script
+ * that has set `settlement`, `worker`, `at`, `leaseMs`, `claimsLeft` and `maxTurns`. Passes that were resolved are a
+ * list; passes of a turn, and of what fired, are one text.
+ */
+export const ADVANCE = String.raw`
+local fired, tooManyTurnsAt = {}, false
+
+local function resolve(refs)
+  local passes = {}
+  for i, ref in ipairs(refs) do
+    local pass = ref[2]
+    if pass == nil or pass == cjson.null then pass = get(field('g', ref[1])) or '0' end
+    passes[i] = pass
+  end
+  return passes
+end
+
+local function turnOfPasses(passes)
+  return #passes == 0 and '1' or table.concat(passes, '/')
+end
+
+local function turnOfEntry(outer, entry)
+  if entry and not entry.plain then return entry.arrival .. '#1' end
+  return #outer == 0 and '1' or table.concat(outer, '/') .. '.1'
+end
+
+local function name(node, turnName, passes, token)
+  fired[#fired + 1] = node
+  fired[#fired + 1] = turnName
+  fired[#fired + 1] = passes
+  fired[#fired + 1] = token
+  fired[#fired + 1] = get(field('v', node))
+end
+
+local function fire(node, turnName, passes, opensPass)
+  local before = turn(node, turnName)
+  if before then
+    if before.state ~= 'D' and before.state ~= 'W' then name(node, turnName, before.passes, false) end
+    return
+  end
+  if tonumber(get('q') or '0') >= maxTurns then
+    tooManyTurnsAt = node
+    return
+  end
+  if opensPass then set(field('g', node), turnName) end
+  add('o', 1)
+  add('q', 1)
+  if claimsLeft <= 0 then
+    putTurn(node, turnName, {state = 'R', passes = passes, token = 0, worker = '', expires = 0, claims = 0})
+    name(node, turnName, passes, false)
+    return
+  end
+  claimsLeft = claimsLeft - 1
+  local token = nextToken(at, 0)
+  putTurn(node, turnName, {
+    state = 'C', passes = passes, token = token, worker = worker, expires = at + leaseMs * 1000, claims = 1,
+  })
+  name(node, turnName, passes, number(token))
+end
+
+local function addDynamic(id, passes)
+  local gather = settlement.gather
+  local origin = field('v', id)
+  if not get(origin) then
+    set(origin, field(settlement.node, settlement.turn, gather or ''))
+    if gather then add(field('m', gather), 1) end
+  end
+  fire(id, '1', passes)
+end
+
+local function arrive(target, arrival)
+  local passes = table.concat(resolve(arrival.passes), PASS_SEP)
+  if arrival.ifRescued and not get(field('b', arrival.from, passes)) then return end
+  local mark = field('a', target.node, arrival.from, passes)
+  if get(mark) then return end
+  set(mark, '1')
+  if target.gathers then
+    add(field('d', target.node), 1)
+    return
+  end
+  local loops = {}
+  for i, ref in ipairs(arrival.passes) do loops[i] = ref[1] end
+  add(field('n', target.node, table.concat(loops, PASS_SEP), passes), 1)
+end
+
+local function arrived(target, passes)
+  local own = {}
+  for i, ref in ipairs(target.passes) do own[ref[1]] = passes[i] end
+  local sum = 0
+  for _, group in ipairs(target.groups) do
+    local refs = {}
+    for i, loop in ipairs(group) do refs[i] = {loop, own[loop]} end
+    local seen = table.concat(resolve(refs), PASS_SEP)
+    sum = sum + tonumber(get(field('n', target.node, table.concat(group, PASS_SEP), seen)) or '0')
+  end
+  return sum
+end
+
+local function tell(target)
+  local passes = resolve(target.passes)
+  local joined = table.concat(passes, PASS_SEP)
+  if target.when == 'each' then
+    if target.taken then fire(target.node, target.turn or turnOfEntry(passes, target.entry), joined, target.opensPass) end
+    return
+  end
+  local turnName = turnOfPasses(passes)
+  local awaited = tonumber(get(field('m', target.node)) or '0')
+  local direct = target.when == 'once' or (target.need <= 1 and awaited == 0 and not target.gathers)
+  if direct and target.taken then
+    fire(target.node, turnName, joined, target.opensPass)
+    return
+  end
+  for _, arrival in ipairs(target.arrivals) do arrive(target, arrival) end
+  local takenMark = field('k', target.node, joined)
+  if target.taken then set(takenMark, '1') end
+  if not get(takenMark) then return end
+  if tonumber(get(field('d', target.node)) or '0') < awaited then return end
+  if arrived(target, passes) >= target.need then fire(target.node, turnName, joined, target.opensPass) end
+end
+`;

@@ -1,0 +1,40 @@
+import { PRELUDE } from './prelude.js';
+
+/**
+ * `LedgerState.claim`.
+ *
+ * KEYS: the run's hash.
+ * ARGV: node, turn, worker, lease in ms, floor, token to take over ('' for none), mode.
+ * Answers: granted, token, passes, claims, origin · settled, token, passes, origin · awaiting ·
+ * busy, worker, token, retry in ms · closed, status · unknown, incarnation · missing.
+ * Passes are one text, origin is the text of the field or null.
+ */
+export const CLAIM = `${PRELUDE}${String.raw`
+local node, name, worker, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
+load('i', 'x', 't', field('s', node, name), field('v', node))
+if not get('i') then return {'missing'} end
+if get('x') then return {'closed', get('x')} end
+local found = turn(node, name)
+if not found then return {'unknown', get('i')} end
+local origin = get(field('v', node))
+if found.state == 'D' then return {'settled', number(found.token), found.passes, origin} end
+if found.state == 'W' and mode ~= 'resume' then return {'awaiting'} end
+if found.state ~= 'W' and mode == 'resume' then return {'busy', found.worker, number(found.token), '0'} end
+local at = now()
+if found.state == 'C' and found.expires > at and found.worker ~= worker and number(found.token) ~= ARGV[6] then
+  if not (found.worker == NOBODY and mode == 'again') then
+    return {'busy', found.worker, number(found.token), number(math.ceil((found.expires - at) / 1000))}
+  end
+end
+if found.state == 'W' then
+  add('w', -1)
+  add('o', 1)
+end
+local token = nextToken(at, math.max(tonumber(ARGV[5]), found.token))
+local claims = found.claims + 1
+putTurn(node, name, {
+  state = 'C', passes = found.passes, token = token, worker = worker, expires = at + ARGV[4] * 1000, claims = claims,
+})
+store()
+return {'granted', number(token), found.passes, number(claims), origin}
+`}`;

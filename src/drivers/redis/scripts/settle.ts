@@ -1,0 +1,57 @@
+import { ADVANCE } from './advance.js';
+import { PRELUDE } from './prelude.js';
+
+/**
+ * `LedgerState.settle`. Its time grows with the edges of the node, not with the run.
+ *
+ * KEYS: the run's hash.
+ * ARGV: settlement as JSON (each `entry` with the name of its `arrival`, which takes a digest), token, worker, lease
+ * in ms, number of targets to claim, most turns of a run, time to live of the hash in ms.
+ * Answers: missing · closed, status · lost · expired ·
+ * accepted, open, awaiting, failed, rescued, highest token, node of too many turns or null, and for each fired turn:
+ * node, turn, passes, token or null, origin or null.
+ */
+export const SETTLE = `${PRELUDE}${String.raw`
+local settlement = cjson.decode(ARGV[1])
+local token, worker, leaseMs = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local claimsLeft, maxTurns = tonumber(ARGV[5]), tonumber(ARGV[6])
+local at = now()
+`}${ADVANCE}${String.raw`
+load('i', 'x', 't', 'o', 'w', 'q', 'e', 'y', field('s', settlement.node, settlement.turn))
+if not get('i') then return {'missing'} end
+if get('x') then return {'closed', get('x')} end
+local found = turn(settlement.node, settlement.turn)
+local awaits = settlement.outcome == 'awaiting'
+local settledAs = awaits and 'W' or 'D'
+local same = found and number(found.token) == token
+if found and (found.state == 'D' or (found.state == 'W' and awaits)) then
+  if not same or found.state ~= settledAs then return {'lost'} end
+else
+  local claimed = found and found.state == 'C'
+  if claimed and not same and found.expires > at and found.worker ~= NOBODY then return {'lost'} end
+  if not claimed or not same or found.expires <= at then return {'expired'} end
+  found.state, found.worker, found.expires = settledAs, '', 0
+  putTurn(settlement.node, settlement.turn, found)
+  add('o', -1)
+  if awaits then add('w', 1) end
+  if settlement.outcome == 'failed' then set('e', '1') end
+  if settlement.outcome == 'rescued' then set('y', '1') end
+end
+if settlement.rescuedPasses then
+  set(field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP)), '1')
+end
+for _, id in ipairs(settlement.dynamic) do addDynamic(id, found.passes) end
+for _, target in ipairs(settlement.targets) do tell(target) end
+local late = settlement.late
+if late then
+  local rescuer = turn(late.rescuer, turnOfPasses(resolve(late.passes)))
+  if rescuer and rescuer.state == 'D' then
+    for _, target in ipairs(late.targets) do tell(target) end
+  end
+end
+store()
+redis.call('PEXPIRE', hash, ARGV[7])
+local answer = {'accepted', get('o') or '0', get('w') or '0', get('e'), get('y'), get('t') or '0', tooManyTurnsAt}
+for i = 1, #fired do answer[7 + i] = fired[i] end
+return answer
+`}`;

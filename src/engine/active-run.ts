@@ -1,0 +1,100 @@
+import { LRUCache } from 'lru-cache';
+import { createHash } from 'node:crypto';
+import { BlueprintNotFoundError } from '../core/errors.js';
+import type { Job } from '../core/envelope.js';
+import { assertContextKey } from '../core/identifiers.js';
+import { stableJson, type BlueprintPlan } from '../core/plan.js';
+import type { RunRecord } from '../core/run.js';
+import type { ValueCodec } from '../core/value-codec.js';
+import type { Clock } from '../ports/clock.js';
+import type { RunStore } from '../ports/run-store.js';
+import type { BlueprintCatalog } from './blueprint-catalog.js';
+
+const RUNS_KEPT = 5_000;
+const OUTPUT_BYTES_KEPT = 32 * 1024 * 1024;
+
+/** What never changes about a run, as one process holds it while the run is active there. */
+export interface ActiveRun {
+  readonly runId: string;
+  readonly record: RunRecord;
+  readonly plan: BlueprintPlan;
+  /** The initial context: serialized values by key. */
+  readonly base: ReadonlyMap<string, string>;
+}
+
+/** Finds runs by id and keeps the active ones; adopts those that a foreign client started. */
+export class ActiveRuns {
+  private readonly runs = new LRUCache<string, ActiveRun>({ max: RUNS_KEPT });
+  /** Outputs of settled turns are immutable, so those made or read here lately need not be read again. */
+  readonly outputs = new LRUCache<string, string>({
+    maxSize: OUTPUT_BYTES_KEPT,
+    sizeCalculation: (text) => text.length + 100,
+  });
+
+  constructor(
+    private readonly store: RunStore,
+    private readonly catalog: BlueprintCatalog,
+    private readonly codec: ValueCodec,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Undefined if there is no such run. @throws BlueprintNotFoundError if its blueprint was never stored */
+  async find(runId: string): Promise<ActiveRun | undefined> {
+    const known = this.runs.get(runId);
+    if (known) return known;
+    const record = await this.store.run(runId);
+    return record ? this.hold(record) : undefined;
+  }
+
+  async hold(record: RunRecord): Promise<ActiveRun> {
+    const plan = await this.catalog.pinned(record.blueprintId, record.blueprintHash);
+    const base = new Map(Object.entries(JSON.parse(record.input) as Record<string, string>));
+    const run: ActiveRun = { runId: record.runId, record, plan, base };
+    this.runs.set(record.runId, run);
+    return run;
+  }
+
+  /**
+   * Makes a foreign client's run one of ours, at its first job: the context row that it wrote becomes the initial
+   * context. Undefined if the client wrote nothing for this run.
+   * @throws BlueprintNotFoundError if this process does not know the blueprint
+   */
+  async adopt(job: Job): Promise<ActiveRun | undefined> {
+    if (!this.catalog.knows(job.blueprintId)) throw new BlueprintNotFoundError(job.blueprintId, this.catalog.ids());
+    const foreign = await this.store.foreign(job.runId);
+    if (!foreign) return undefined;
+    const plan = this.catalog.current(job.blueprintId);
+    const data = foreign.data === undefined ? {} : (JSON.parse(foreign.data) as Record<string, unknown>);
+    const input = encodeInput(data, this.codec);
+    await this.catalog.save(plan);
+    const { run } = await this.store.accept({
+      runId: job.runId,
+      blueprintId: plan.id,
+      blueprintVersion: plan.version,
+      blueprintHash: plan.hash,
+      input,
+      inputHash: hashInput(input),
+      tags: [],
+      createdAt: this.clock.now(),
+      status: 'running',
+    });
+    return this.hold(run);
+  }
+
+  forget(runId: string): void {
+    this.runs.delete(runId);
+  }
+}
+
+/** @throws ContextKeyRefusedError, ValueNotSerializableError, ValueTooLargeError */
+export function encodeInput(context: Record<string, unknown>, codec: ValueCodec): string {
+  const entries = Object.entries(context).map(([key, value]) => {
+    assertContextKey(key);
+    return [key, codec.encode(value, `The initial context value '${key}'`)] as const;
+  });
+  return stableJson(Object.fromEntries(entries));
+}
+
+export function hashInput(input: string): string {
+  return createHash('sha256').update(input).digest('hex');
+}

@@ -1,0 +1,193 @@
+import type { DIContainer, NodeRegistry, RuntimeOptions } from 'flowcraft';
+import { ValueCodec } from '../core/value-codec.js';
+import type { Clock, Ids } from '../ports/clock.js';
+import type { JobQueue } from '../ports/job-queue.js';
+import type { Ledger } from '../ports/ledger.js';
+import type { Logger } from '../ports/logger.js';
+import type { RunSignals } from '../ports/run-signals.js';
+import type { RunStore } from '../ports/run-store.js';
+import { ActiveRuns } from './active-run.js';
+import { Activity } from './activity.js';
+import { BlueprintCatalog } from './blueprint-catalog.js';
+import { Client } from './client.js';
+import type { EngineOptions } from './engine-options.js';
+import { Finisher } from './finisher.js';
+import { FlowcraftRuntime } from './flowcraft-runtime.js';
+import { EngineJobHandler } from './job-handler.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { Permits } from './permits.js';
+import { Persistence } from './persistence.js';
+import { Prober } from './prober.js';
+import { Rebuilder } from './rebuilder.js';
+import { Reconciler } from './reconciler.js';
+import { Resumer } from './resumer.js';
+import type { ContextSources } from './run-context.js';
+import { RunStarter } from './run-starter.js';
+import { RunWaiter } from './run-waiter.js';
+import { TurnClaimer } from './turn-claimer.js';
+import { TurnExecutor } from './turn-executor.js';
+import { TurnProcessor } from './turn-processor.js';
+import { Worker } from './worker.js';
+
+/** The servers and the environment that an engine works with. */
+export interface EngineDrivers {
+  readonly queue: JobQueue;
+  readonly store: RunStore;
+  readonly ledger: Ledger;
+  readonly signals: RunSignals;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+}
+
+export interface EngineConfiguration {
+  readonly runtime: RuntimeOptions | DIContainer;
+  /** Implementations beside those of the runtime, by name. */
+  readonly nodes?: NodeRegistry;
+  /** What nodes find as `dependencies.adapter`. */
+  readonly adapter?: unknown;
+  readonly options: EngineOptions;
+}
+
+/** One process's share in the fleet: a client, a worker and a reconciler over the same drivers. */
+export class Engine {
+  readonly flowcraft: FlowcraftRuntime;
+  readonly catalog: BlueprintCatalog;
+  readonly client: Client;
+  readonly worker: Worker;
+  readonly reconciler: Reconciler;
+  readonly processor: TurnProcessor;
+  readonly finisher: Finisher;
+  /** Calls that wait for a server to come back. */
+  readonly persistence: Persistence;
+  private readonly stopped = new AbortController();
+  private readonly subscribe: () => () => void;
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(drivers: EngineDrivers, configuration: EngineConfiguration) {
+    const { queue, store, ledger, signals, clock, ids, logger } = drivers;
+    const { options } = configuration;
+    const workerId = ids.workerId();
+    const stopping = new AbortController();
+    this.flowcraft = new FlowcraftRuntime(
+      configuration.runtime,
+      configuration.nodes ?? {},
+      configuration.adapter,
+      logger,
+    );
+    this.persistence = new Persistence(clock, ids, logger, this.stopped.signal);
+    const { persistence, flowcraft } = this;
+    const { serializer } = flowcraft.runtime;
+    const codec = new ValueCodec(serializer, options.limits.maxValueBytes);
+    this.catalog = new BlueprintCatalog(flowcraft, store, logger);
+    const runs = new ActiveRuns(store, this.catalog, codec, clock);
+    const sources: ContextSources = { store, runs, codec, persistence };
+    const rebuilder = new Rebuilder(ledger, store, persistence, clock, ids, logger, workerId, options);
+    this.finisher = new Finisher(store, ledger, signals, persistence, clock, logger, flowcraft, sources, options);
+    const { finisher } = this;
+    const leases = new LeaseKeeper(ledger, clock, logger, workerId, options.worker.leaseMs);
+    const activity = new Activity(ledger, store, clock, logger, options.reconciler.stalledThresholdSeconds * 1000);
+    const permits = new Permits(options.worker.concurrency);
+    const claimer = new TurnClaimer(
+      ledger,
+      store,
+      rebuilder,
+      persistence,
+      permits,
+      clock,
+      ids,
+      logger,
+      workerId,
+      options,
+      stopping.signal,
+    );
+    const executor = new TurnExecutor(flowcraft, sources, leases, clock, workerId);
+    this.processor = new TurnProcessor({
+      queue,
+      ledger,
+      store,
+      claimer,
+      executor,
+      rebuilder,
+      finisher,
+      activity,
+      persistence,
+      permits,
+      logger,
+      worker: workerId,
+      options,
+      canExecute: (uses) => flowcraft.hasImplementation(uses),
+      stopping: stopping.signal,
+    });
+    const prober = new Prober(ledger, queue, rebuilder, finisher, persistence, logger);
+    const handler = new EngineJobHandler({
+      queue,
+      runs,
+      flowcraft,
+      processor: this.processor,
+      prober,
+      persistence,
+      clock,
+      ids,
+      logger,
+      options,
+      stopping: stopping.signal,
+    });
+    this.worker = new Worker({
+      id: workerId,
+      queue,
+      ledger,
+      handler,
+      processor: this.processor,
+      leases,
+      activity,
+      clock,
+      logger,
+      options,
+      stopping,
+    });
+    this.reconciler = new Reconciler(store, ledger, queue, clock, logger, workerId, options);
+    this.client = new Client({
+      store,
+      ledger,
+      signals,
+      runs,
+      starter: new RunStarter(store, ledger, queue, runs, this.catalog, finisher, persistence, codec, clock, ids),
+      waiter: new RunWaiter(store, signals, clock),
+      resumer: new Resumer(store, ledger, queue, executor, rebuilder, finisher, persistence, clock, workerId, options),
+      finisher,
+      sources,
+      persistence,
+      serializer,
+      clock,
+    });
+    this.subscribe = () => {
+      const endActivity = finisher.onStatus((run) => activity.forget(run.runId));
+      const endCancel = signals.onCancel((runId) => leases.abortRun(runId, new RunCancelled()));
+      return () => {
+        endActivity();
+        endCancel();
+      };
+    };
+  }
+
+  /** Reads the blueprints and begins to listen. Call it when the drivers are connected and all nodes are registered. */
+  open(): void {
+    this.catalog.registerAll();
+    this.unsubscribe ??= this.subscribe();
+  }
+
+  /** Gives up whatever still waits for a server. After this the engine is of no use. */
+  close(): void {
+    this.unsubscribe?.();
+    this.stopped.abort();
+  }
+}
+
+/** Why the signal of a running node was aborted. */
+export class RunCancelled extends Error {
+  constructor() {
+    super('The run was cancelled.');
+    this.name = 'AbortError';
+  }
+}

@@ -1,0 +1,151 @@
+import type { WorkflowResult } from 'flowcraft';
+import type { RunCounts } from '../core/ledger-state.js';
+import type { EndStatus, RunStatus, TurnRecord } from '../core/run.js';
+import type { Clock } from '../ports/clock.js';
+import type { Ledger } from '../ports/ledger.js';
+import type { Logger } from '../ports/logger.js';
+import type { RunSignals } from '../ports/run-signals.js';
+import type { RunStore } from '../ports/run-store.js';
+import type { ActiveRun } from './active-run.js';
+import type { EngineOptions } from './engine-options.js';
+import type { FlowcraftRuntime } from './flowcraft-runtime.js';
+import type { Persistence } from './persistence.js';
+import { RunContext, type ContextSources } from './run-context.js';
+
+export interface NodeError {
+  readonly nodeId: string;
+  readonly turn: string;
+  /** As flowcraft words it. */
+  readonly message: string;
+  /** The node's own error. */
+  readonly cause?: { readonly name: string; readonly message: string };
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** Ends runs that have no more work, and says so. Every step is safe to repeat; the last one closes the ledger. */
+export class Finisher {
+  private readonly listeners = new Set<(run: ActiveRun, status: RunStatus, errors: readonly NodeError[]) => void>();
+
+  constructor(
+    private readonly store: RunStore,
+    private readonly ledger: Ledger,
+    private readonly signals: RunSignals,
+    private readonly persistence: Persistence,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly flowcraft: FlowcraftRuntime,
+    private readonly sources: ContextSources,
+    private readonly options: EngineOptions,
+  ) {}
+
+  onStatus(listener: (run: ActiveRun, status: RunStatus, errors: readonly NodeError[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Looks whether the run has ended or awaits, after one of its turns settled. */
+  async review(run: ActiveRun, counts: RunCounts): Promise<void> {
+    if (counts.open > 0) return;
+    if (counts.awaiting > 0) {
+      await this.pause(run, counts);
+      return;
+    }
+    const status = counts.rescued || !counts.failed ? 'completed' : 'failed';
+    await this.finish(run, status, undefined, counts.token + 1);
+  }
+
+  /**
+   * Ends the run, unless it has ended already: the first to end it decides how. `stamp` must lie above all tokens of
+   * the run.
+   */
+  async finish(run: ActiveRun, status: EndStatus, reason: string | undefined, stamp: number): Promise<EndStatus> {
+    const { runId } = run;
+    const errors = status === 'completed' ? [] : await this.errors(runId);
+    const why = reason ?? reasonOf(errors);
+    const end = await this.persistence.until(() => this.store.end(runId, status, why, this.clock.now()), { runId });
+    const final = (end.run && end.run.status !== 'running' ? end.run.status : status) satisfies EndStatus;
+    const finalReason = end.run?.reason ?? why;
+    const result = await this.result(run, final, errors);
+    await this.persistence.until(
+      () =>
+        this.store.writeStatus({
+          runId,
+          status: final,
+          stamp,
+          at: this.clock.now(),
+          ...(result === undefined ? {} : { result }),
+          ...(finalReason === undefined ? {} : { reason: finalReason }),
+        }),
+      { runId },
+    );
+    await this.persistence.until(() => this.ledger.end(runId, final), { runId });
+    await this.persistence.until(() => this.ledger.forget(runId), { runId });
+    await this.announce(runId, final);
+    for (const listener of this.listeners) listener(run, final, errors);
+    this.logger.debug(`Run ended: ${final}.`, { runId });
+    return final;
+  }
+
+  /** The failures of a run that no fallback rescued. */
+  async errors(runId: string): Promise<NodeError[]> {
+    const rows = await this.persistence.until(() => this.store.turns(runId, false), { runId });
+    return errorsOf(rows);
+  }
+
+  private async pause(run: ActiveRun, counts: RunCounts): Promise<void> {
+    const { runId } = run;
+    await this.persistence.until(
+      () => this.store.writeStatus({ runId, status: 'awaiting', stamp: counts.token, at: this.clock.now() }),
+      { runId },
+    );
+    await this.persistence.until(() => this.ledger.forget(runId), { runId });
+    await this.announce(runId, 'awaiting');
+    for (const listener of this.listeners) listener(run, 'awaiting', []);
+  }
+
+  /** Whoever waits also asks the store, so an announcement that fails delays only. */
+  private async announce(runId: string, status: EndStatus | 'awaiting'): Promise<void> {
+    try {
+      await this.signals.announceEnd({ runId, status });
+    } catch (error) {
+      this.logger.debug('The end of a run could not be announced.', { runId, error });
+    }
+  }
+
+  private async result(run: ActiveRun, status: EndStatus, errors: readonly NodeError[]): Promise<string | undefined> {
+    if (status === 'cancelled') return JSON.stringify({ context: {}, serializedContext: '{}', status });
+    const context = { ...(await new RunContext(run, this.sources).toJSON()), _executionId: run.runId };
+    const result = {
+      context: JSON.parse(this.flowcraft.runtime.serializer.serialize(context)) as WorkflowResult['context'],
+      status,
+      ...(errors.length > 0 ? { errors } : {}),
+    };
+    const text = JSON.stringify(result);
+    // beyond the limit without the context: its values are rows already
+    return Buffer.byteLength(text) <= this.options.limits.maxResultBytes
+      ? text
+      : JSON.stringify({ ...result, context: undefined });
+  }
+}
+
+export function errorsOf(rows: readonly TurnRecord[]): NodeError[] {
+  return rows
+    .filter((row) => row.status === 'failed' && row.rescuer === undefined && row.error !== undefined)
+    .sort((a, b) => a.token - b.token)
+    .map((row) => ({
+      nodeId: row.nodeId,
+      turn: row.turn,
+      message: row.error?.message ?? '',
+      ...(row.error?.cause ? { cause: row.error.cause } : {}),
+      at: new Date(row.endedAt).toISOString(),
+    }));
+}
+
+function reasonOf(errors: readonly NodeError[]): string | undefined {
+  const [first] = errors;
+  if (!first) return undefined;
+  const own = first.cause && first.cause.message !== first.message ? `: ${first.cause.message}` : '';
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return `${first.message}${own}${more}`;
+}

@@ -1,0 +1,190 @@
+import { decodeJob, jobTurn, type Job } from '../core/envelope.js';
+import {
+  BlueprintNotFoundError,
+  ErrorCode,
+  FlowcraftKafkaError,
+  JobFormatTooNewError,
+  JobMalformedError,
+} from '../core/errors.js';
+import { delay, type Clock, type Ids } from '../ports/clock.js';
+import type { JobHandler, JobQueue, RawMessage } from '../ports/job-queue.js';
+import type { Logger } from '../ports/logger.js';
+import type { ActiveRun, ActiveRuns } from './active-run.js';
+import type { EngineOptions } from './engine-options.js';
+import type { FlowcraftRuntime } from './flowcraft-runtime.js';
+import type { Persistence } from './persistence.js';
+import type { Prober } from './prober.js';
+import { WorkerStopping } from './turn-claimer.js';
+import type { TurnProcessor } from './turn-processor.js';
+
+const FAILURES_UNTIL_DEAD = 5;
+const FAILURE_DELAY_MS = 1_000;
+
+export interface HandlerParts {
+  readonly queue: JobQueue;
+  readonly runs: ActiveRuns;
+  readonly flowcraft: FlowcraftRuntime;
+  readonly processor: TurnProcessor;
+  readonly prober: Prober;
+  readonly persistence: Persistence;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly options: EngineOptions;
+  readonly stopping: AbortSignal;
+}
+
+/** Takes the messages of the topic: routes jobs to the processor, parks what can never be a job. */
+export class EngineJobHandler implements JobHandler {
+  private handling = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private readonly parts: HandlerParts) {}
+
+  /** Messages that are being handled, for people. */
+  get size(): number {
+    return this.handling;
+  }
+
+  async admit(): Promise<void> {
+    const window = this.parts.options.worker.concurrency * 2;
+    while (this.handling >= window) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  async handle(message: RawMessage): Promise<void> {
+    this.handling++;
+    try {
+      const job = await this.decode(message);
+      if (job) await this.hold(job, this.route(job, message));
+    } finally {
+      this.handling--;
+      this.waiting.shift()?.();
+    }
+  }
+
+  private async decode(message: RawMessage): Promise<Job | undefined> {
+    try {
+      return decodeJob(message.value);
+    } catch (error) {
+      if (!(error instanceof JobMalformedError) && !(error instanceof JobFormatTooNewError)) throw error;
+      await this.park(message, error);
+      return undefined;
+    }
+  }
+
+  private async park(message: RawMessage, error: FlowcraftKafkaError): Promise<void> {
+    const { queue, logger } = this.parts;
+    logger.error(`Parked a message as a dead letter: ${error.message}`, {
+      partition: message.partition,
+      offset: message.offset,
+      code: error.code,
+    });
+    await queue.publishDead(message, { code: error.code, message: error.message });
+  }
+
+  /**
+   * No offset is held for longer than `maxHoldMs`: a job that is not done by then (a node of an hour, a turn that
+   * another worker executes) is written again at the tail, where it is adopted by what runs here, or starts over.
+   */
+  private async hold(job: Job, work: Promise<void>): Promise<void> {
+    const { clock, queue, options, logger, stopping } = this.parts;
+    const ended = new AbortController();
+    const timeout = delay(clock, options.worker.maxHoldMs, ended.signal).then(() => 'late' as const);
+    const outcome = await Promise.race([work.then(() => 'done' as const), timeout]).finally(() => ended.abort());
+    if (outcome === 'done') return;
+    work.catch((error: unknown) => {
+      if (!stopping.aborted)
+        logger.debug('A job that was written again at the tail ended here with an error.', {
+          runId: job.runId,
+          nodeId: job.nodeId,
+          error,
+        });
+    });
+    await queue.publish(job);
+  }
+
+  private async route(job: Job, message: RawMessage): Promise<void> {
+    for (let failures = 1; ; failures++) {
+      try {
+        await this.process(job, message);
+        return;
+      } catch (error) {
+        const { stopping, logger, clock, queue } = this.parts;
+        if (error instanceof WorkerStopping || stopping.aborted) throw error;
+        logger.error('A job failed in a way that it should not.', { runId: job.runId, nodeId: job.nodeId, error });
+        if (failures >= FAILURES_UNTIL_DEAD) {
+          const reason = {
+            code: error instanceof FlowcraftKafkaError ? error.code : 'FLOW_INTERNAL',
+            message: error instanceof Error ? error.message : String(error),
+          };
+          await queue.publishDead(message, reason);
+          return;
+        }
+        await delay(clock, FAILURE_DELAY_MS * failures, stopping);
+      }
+    }
+  }
+
+  private async process(job: Job, message: RawMessage): Promise<void> {
+    const { processor, prober, flowcraft, logger } = this.parts;
+    let run: ActiveRun | undefined;
+    try {
+      run = await this.find(job);
+    } catch (error) {
+      if (!(error instanceof BlueprintNotFoundError)) throw error;
+      return this.putBack(job, message, error);
+    }
+    if (!run) {
+      logger.warn('Dropped a job of a run that does not exist.', { runId: job.runId, nodeId: job.nodeId });
+      return;
+    }
+    if (job.probe) return prober.probe(run);
+    // a foreign client also sends jobs for fallback nodes: which nodes start is decided here
+    if (job.turn === undefined && !run.plan.startNodeIds.includes(job.nodeId)) return;
+    const uses = run.plan.nodes.get(job.nodeId)?.definition.uses;
+    if (uses !== undefined && !flowcraft.hasImplementation(uses)) {
+      return this.putBack(
+        job,
+        message,
+        undefined,
+        `This worker has no implementation of '${uses}', which node '${job.nodeId}' uses.`,
+      );
+    }
+    const turn = job.turn ?? startTurnOf(run, job);
+    await processor.process(run, { nodeId: job.nodeId, turn });
+  }
+
+  private async find(job: Job): Promise<ActiveRun | undefined> {
+    const { runs, persistence } = this.parts;
+    const run = await persistence.until(() => runs.find(job.runId), { runId: job.runId });
+    return run ?? (await persistence.until(() => runs.adopt(job), { runId: job.runId }));
+  }
+
+  /** Another worker may know better (deploys roll): back to the topic for a while, then parked. Never fails the run. */
+  private async putBack(
+    job: Job,
+    message: RawMessage,
+    cause: BlueprintNotFoundError | undefined,
+    text = cause?.message ?? '',
+  ): Promise<void> {
+    const { clock, ids, queue, options, logger, stopping } = this.parts;
+    const since = job.unroutableSince ?? clock.now();
+    if (clock.now() - since > options.worker.unroutableGraceMs) {
+      logger.error(`Parked a job as a dead letter: ${text}`, { runId: job.runId, nodeId: job.nodeId });
+      await queue.publishDead(message, { code: cause?.code ?? ErrorCode.NodeImplementationMissing, message: text });
+      return;
+    }
+    if (job.unroutableSince === undefined)
+      logger.warn(`Put a job back for another worker: ${text}`, { runId: job.runId, nodeId: job.nodeId });
+    await delay(clock, options.worker.unroutableDelayMs, stopping);
+    if (stopping.aborted) throw new WorkerStopping('The worker is stopping.');
+    // another key, so that it does not come back to this worker only
+    await queue.publish({ ...job, unroutableSince: since }, `${job.runId}#${Math.floor(ids.random() * 1e6)}`);
+  }
+}
+
+/** Foreign jobs name no turn. */
+function startTurnOf(run: ActiveRun, job: Job): string {
+  const loops = run.plan.nodes.get(job.nodeId)?.loops ?? [];
+  return loops.length === 0 ? jobTurn(job) : loops.map(() => '0').join('/');
+}

@@ -1,0 +1,57 @@
+import type { JobQueue } from '../ports/job-queue.js';
+import type { Ledger } from '../ports/ledger.js';
+import type { Logger } from '../ports/logger.js';
+import type { ActiveRun } from './active-run.js';
+import type { Finisher } from './finisher.js';
+import type { Persistence } from './persistence.js';
+import type { Rebuilder } from './rebuilder.js';
+
+/**
+ * Answers the reconciler's question "does this run move?" where its jobs are processed: the probe lies behind all older
+ * jobs of the run's partition, so a backlog is never taken for a stall. Idempotent: any number of probes is harmless.
+ */
+export class Prober {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly queue: JobQueue,
+    private readonly rebuilder: Rebuilder,
+    private readonly finisher: Finisher,
+    private readonly persistence: Persistence,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Sends the open turns that nobody holds again, and ends a run that has none. */
+  async probe(run: ActiveRun): Promise<void> {
+    const { runId } = run;
+    for (;;) {
+      const [state, now] = await this.persistence.until(
+        () => Promise.all([this.ledger.read(runId), this.ledger.now()]),
+        { runId },
+      );
+      if (state.fields.size === 0) {
+        await this.rebuilder.rebuild(run);
+        continue;
+      }
+      if (state.get('x') !== undefined) {
+        await this.persistence.until(() => this.ledger.forget(runId), { runId });
+        return;
+      }
+      const open = state.turns().filter((t) => t.state === 'R' || t.state === 'C');
+      if (open.length === 0) {
+        await this.finisher.review(run, state.counts());
+        return;
+      }
+      const stuck = open.filter((t) => t.state === 'R' || t.until <= now);
+      if (stuck.length > 0)
+        this.logger.warn(`Sending ${stuck.length} stalled node(s) of a run again.`, {
+          runId,
+          nodes: stuck.slice(0, 5).map((t) => t.node),
+        });
+      await Promise.all(
+        stuck.map((t) => this.queue.publish({ runId, blueprintId: run.plan.id, nodeId: t.node, turn: t.turn })),
+      );
+      await this.persistence.until(() => this.ledger.touch([runId]), { runId });
+      return;
+    }
+  }
+}

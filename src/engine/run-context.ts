@@ -1,0 +1,140 @@
+import type { IAsyncContext, PatchOperation } from 'flowcraft';
+import { lookupKeys, overlay, resolve, type Resolved } from '../core/context-view.js';
+import { assertContextKey } from '../core/identifiers.js';
+import type { TurnName } from '../core/run.js';
+import type { ValueCodec } from '../core/value-codec.js';
+import type { RunStore, StoredValue } from '../ports/run-store.js';
+import type { ActiveRun, ActiveRuns } from './active-run.js';
+import type { Persistence } from './persistence.js';
+
+type Change = { value: unknown } | 'deleted';
+
+/** What a context needs to read a run's stored values. */
+export interface ContextSources {
+  readonly store: RunStore;
+  readonly runs: ActiveRuns;
+  readonly codec: ValueCodec;
+  readonly persistence: Persistence;
+}
+
+/**
+ * The context of one run as one turn sees it: reads only the keys that are asked for, and keeps what the turn writes to
+ * itself until the turn settles.
+ */
+export class RunContext implements IAsyncContext<Record<string, unknown>> {
+  readonly type = 'async';
+  /** What this turn changed, in the order of the first change. */
+  readonly changes = new Map<string, Change>();
+  private readonly read = new Map<string, string | undefined>();
+  private whole: Promise<Map<string, string>> | undefined;
+
+  constructor(
+    private readonly run: ActiveRun,
+    private readonly sources: ContextSources,
+  ) {}
+
+  /** Takes rows that were read for this turn anyway. `keys`: all that were asked for. */
+  async prime(keys: readonly string[], rows: readonly StoredValue[]): Promise<void> {
+    const resolved = keys.map((key) => [key, resolve(key, rows, this.run.base)] as const);
+    const texts = await this.texts(resolved.flatMap(([, r]) => (r ? [r] : [])));
+    for (const [key, r] of resolved) this.read.set(key, r && texts.get(r));
+  }
+
+  async get(key: string): Promise<unknown> {
+    const change = this.changes.get(key);
+    if (change !== undefined) return change === 'deleted' ? undefined : change.value;
+    const text = await this.text(key);
+    return text === undefined ? undefined : this.sources.codec.decode(text);
+  }
+
+  async has(key: string): Promise<boolean> {
+    const change = this.changes.get(key);
+    if (change !== undefined) return change !== 'deleted';
+    return (await this.text(key)) !== undefined;
+  }
+
+  async set(key: string, value: unknown): Promise<void> {
+    assertContextKey(key, { runId: this.run.runId });
+    this.changes.set(key, { value });
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const had = await this.has(key);
+    if (had) this.changes.set(key, 'deleted');
+    return had;
+  }
+
+  async patch(operations: PatchOperation[]): Promise<void> {
+    for (const op of operations) {
+      if (op.op === 'set') await this.set(op.key, op.value);
+      else await this.delete(op.key);
+    }
+  }
+
+  /** The whole context. Costs a read of all values of the run, once a turn. */
+  async toJSON(): Promise<Record<string, unknown>> {
+    this.whole ??= this.readWhole();
+    const all: Record<string, unknown> = {};
+    for (const [key, text] of await this.whole) all[key] = this.sources.codec.decode(text);
+    for (const [key, change] of this.changes) {
+      if (change === 'deleted') delete all[key];
+      else all[key] = change.value;
+    }
+    return all;
+  }
+
+  private async text(key: string): Promise<string | undefined> {
+    if (!this.read.has(key)) {
+      if (this.whole) return (await this.whole).get(key);
+      const { store, persistence } = this.sources;
+      const rows = await persistence.until(() => store.values(this.run.runId, lookupKeys(key)));
+      await this.prime([key], rows);
+    }
+    return this.read.get(key);
+  }
+
+  private async readWhole(): Promise<Map<string, string>> {
+    const { store, persistence } = this.sources;
+    const rows = await persistence.until(() => store.allValues(this.run.runId));
+    const resolved = overlay(rows, this.run.base);
+    const texts = await this.texts([...resolved.values()]);
+    const all = new Map<string, string>();
+    for (const [key, r] of resolved) {
+      const text = texts.get(r);
+      if (text !== undefined) all.set(key, text);
+    }
+    return all;
+  }
+
+  /** The text of each resolved value; references are looked up, from memory if the output was made or read here. */
+  private async texts(resolved: readonly Resolved[]): Promise<Map<Resolved, string>> {
+    const { store, runs, persistence } = this.sources;
+    const { runId } = this.run;
+    const outputs = new Map<string, string>();
+    const missing = new Map<string, TurnName>();
+    for (const r of resolved) {
+      if (!r.ref) continue;
+      const key = outputKey(runId, r.ref);
+      const known = runs.outputs.get(key);
+      if (known === undefined) missing.set(key, r.ref);
+      else outputs.set(key, known);
+    }
+    if (missing.size > 0) {
+      const found = await persistence.until(() => store.outputs(runId, [...missing.values()]));
+      for (const { output, ...name } of found) {
+        outputs.set(outputKey(runId, name), output);
+        runs.outputs.set(outputKey(runId, name), output);
+      }
+    }
+    const texts = new Map<Resolved, string>();
+    for (const r of resolved) {
+      const text = r.ref ? outputs.get(outputKey(runId, r.ref)) : r.value;
+      if (text !== undefined) texts.set(r, text);
+    }
+    return texts;
+  }
+}
+
+export function outputKey(runId: string, { nodeId, turn }: TurnName): string {
+  return `${runId}\u001f${nodeId}\u001f${turn}`;
+}

@@ -1,0 +1,111 @@
+import type { LedgerState } from '../core/ledger-state.js';
+import { isEndStatus, type AwaitingDetails, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
+import type { NodeError } from './finisher.js';
+
+export interface NodeDescription {
+  readonly nodeId: string;
+  readonly turn: string;
+  /** `ready`: due, its job is on the topic. `running`: a worker holds the claim. */
+  readonly status: 'ready' | 'running' | 'awaiting' | 'completed' | 'failed' | 'cancelled';
+  /** How often the node's code was tried in this turn; 0 while it has not ended. */
+  readonly attempts: number;
+  /** ISO 8601; the clocks of the workers. */
+  readonly times: { readonly startedAt?: string; readonly endedAt?: string };
+  readonly workerId?: string;
+  readonly action?: string;
+  readonly error?: Omit<NodeError, 'nodeId' | 'turn'>;
+}
+
+export interface RunDescription {
+  readonly runId: string;
+  readonly blueprintId: string;
+  readonly blueprintVersion: string | null;
+  readonly status: RunStatus;
+  readonly reason?: string;
+  readonly tags: readonly string[];
+  /** ISO 8601. */
+  readonly times: { readonly createdAt: string; readonly endedAt?: string };
+  readonly nodes: readonly NodeDescription[];
+  readonly awaiting: readonly {
+    readonly nodeId: string;
+    readonly turn: string;
+    readonly reason: string;
+    readonly wakeUpAt?: string;
+  }[];
+}
+
+/** Puts together what the journal and the ledger know of a run; the journal decides where both know a turn as settled. */
+export function describeRun(record: RunRecord, rows: readonly TurnRecord[], ledger: LedgerState): RunDescription {
+  const nodes = new Map<string, NodeDescription>();
+  const key = (nodeId: string, turn: string) => `${nodeId}\u001f${turn}`;
+  for (const row of [...rows].sort((a, b) => a.startedAt - b.startedAt || a.token - b.token))
+    nodes.set(key(row.nodeId, row.turn), describeRow(row));
+  for (const open of ledger.turns()) {
+    if (open.state !== 'R' && open.state !== 'C') continue;
+    const running = open.state === 'C' && open.worker !== '?';
+    nodes.set(key(open.node, open.turn), {
+      nodeId: open.node,
+      turn: open.turn,
+      status: running ? 'running' : 'ready',
+      attempts: 0,
+      times: {},
+      ...(running ? { workerId: open.worker } : {}),
+    });
+  }
+  const ended = isEndStatus(record.status);
+  const described = [...nodes.values()].filter((n) => !ended || (n.status !== 'ready' && n.status !== 'running'));
+  const waiting = ended ? [] : rows.filter((row) => nodes.get(key(row.nodeId, row.turn))?.status === 'awaiting');
+  const open = described.some((n) => n.status === 'ready' || n.status === 'running');
+  return {
+    runId: record.runId,
+    blueprintId: record.blueprintId,
+    blueprintVersion: record.blueprintVersion,
+    status: ended ? record.status : !open && waiting.length > 0 ? 'awaiting' : 'running',
+    ...(record.reason === undefined ? {} : { reason: record.reason }),
+    tags: record.tags,
+    times: {
+      createdAt: iso(record.createdAt),
+      ...(record.endedAt === undefined ? {} : { endedAt: iso(record.endedAt) }),
+    },
+    nodes: described,
+    awaiting: waiting.map((row) => ({
+      nodeId: row.nodeId,
+      turn: row.turn,
+      ...(row.awaiting ?? { reason: 'external_event' }),
+    })),
+  };
+}
+
+/** The context keys that flowcraft keeps while a run waits. */
+export function awaitingKeys(rows: readonly TurnRecord[]): Record<string, unknown> {
+  const waiting = rows.filter((row) => row.status === 'awaiting').sort((a, b) => a.token - b.token);
+  if (waiting.length === 0) return {};
+  const details: Record<string, AwaitingDetails> = {};
+  for (const row of waiting) if (row.awaiting) details[row.nodeId] = row.awaiting;
+  return { _awaitingNodeIds: waiting.map((row) => row.nodeId), _awaitingDetails: details };
+}
+
+function describeRow(row: TurnRecord): NodeDescription {
+  return {
+    nodeId: row.nodeId,
+    turn: row.turn,
+    status: row.status,
+    attempts: row.attempts,
+    times: { startedAt: iso(row.startedAt), endedAt: iso(row.endedAt) },
+    workerId: row.worker,
+    ...(row.action === undefined ? {} : { action: row.action }),
+    ...(row.error
+      ? {
+          error: {
+            message: row.error.message,
+            ...(row.error.cause ? { cause: row.error.cause } : {}),
+            at: iso(row.endedAt),
+          },
+        }
+      : {}),
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

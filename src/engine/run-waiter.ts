@@ -1,0 +1,80 @@
+import type { WorkflowResult } from 'flowcraft';
+import { RunNotFoundError } from '../core/errors.js';
+import { isEndStatus, type EndStatus, type RunStatus } from '../core/run.js';
+import { delay, type Clock } from '../ports/clock.js';
+import type { RunSignals } from '../ports/run-signals.js';
+import type { RunStore, StatusRow } from '../ports/run-store.js';
+import type { NodeError } from './finisher.js';
+
+export interface WaitOptions {
+  /** Milliseconds; default 60000. */
+  readonly timeoutMs?: number;
+  /** `settled` also returns when the run awaits something. Default `finished`. */
+  readonly until?: 'finished' | 'settled';
+  /** Ends the wait with the signal's reason. The run goes on. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunOutcome {
+  readonly runId: string;
+  /** On a timeout, the status as it is then. */
+  readonly status: RunStatus;
+  /** As `FlowRuntime.run()` returns it. */
+  readonly result?: WorkflowResult;
+  readonly reason?: string;
+  readonly errors?: readonly NodeError[];
+  readonly timedOut: boolean;
+}
+
+const FIRST_POLL_MS = 100;
+const LONGEST_POLL_MS = 2_000;
+
+/** Waits for the end of runs: woken by announcements, and asking the store now and then since those can be lost. */
+export class RunWaiter {
+  constructor(
+    private readonly store: RunStore,
+    private readonly signals: RunSignals,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Resolves with the status row once it is what was waited for, or with the last one on a timeout.
+   * @throws RunNotFoundError
+   */
+  async wait(
+    runId: string,
+    options: WaitOptions,
+  ): Promise<{ status: RunStatus; row: StatusRow | undefined; timedOut: boolean }> {
+    const { timeoutMs = 60_000, until = 'finished', signal } = options;
+    const deadline = this.clock.now() + timeoutMs;
+    let wake = new AbortController();
+    const unsubscribe = this.signals.onEnd((end) => {
+      if (end.runId === runId) wake.abort();
+    });
+    const abort = () => wake.abort();
+    signal?.addEventListener('abort', abort);
+    try {
+      for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 1.5, LONGEST_POLL_MS)) {
+        signal?.throwIfAborted();
+        const { status, row } = await this.look(runId);
+        if (isEndStatus(status) && row && isEndStatus(row.status)) return { status, row, timedOut: false };
+        if (until === 'settled' && status === 'awaiting') return { status, row, timedOut: false };
+        const left = deadline - this.clock.now();
+        if (left <= 0) return { status, row, timedOut: true };
+        await delay(this.clock, Math.min(poll, left), wake.signal);
+        if (wake.signal.aborted) wake = new AbortController();
+      }
+    } finally {
+      unsubscribe();
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** The row of `runs` decides the end; the status row follows it. */
+  private async look(runId: string): Promise<{ status: RunStatus | EndStatus; row: StatusRow | undefined }> {
+    const [run, row] = await Promise.all([this.store.run(runId), this.store.status(runId)]);
+    if (!run && !row) throw new RunNotFoundError(runId);
+    if (run && isEndStatus(run.status)) return { status: run.status, row };
+    return { status: row?.status === 'awaiting' ? 'awaiting' : 'running', row };
+  }
+}

@@ -1,0 +1,140 @@
+import type { ClaimAnswer, ClaimRequest } from '../core/ledger-state.js';
+import type { TurnName, TurnRecord } from '../core/run.js';
+import type { Origin } from '../core/settlement.js';
+import { delay, type Clock, type Ids } from '../ports/clock.js';
+import type { Ledger } from '../ports/ledger.js';
+import type { Logger } from '../ports/logger.js';
+import type { RunStore } from '../ports/run-store.js';
+import type { ActiveRun } from './active-run.js';
+import type { EngineOptions } from './engine-options.js';
+import type { Persistence } from './persistence.js';
+import type { Permits } from './permits.js';
+import type { Rebuilder } from './rebuilder.js';
+
+/** The right to execute a turn. */
+export interface Grant {
+  readonly token: number;
+  readonly passes: readonly string[];
+  readonly claims: number;
+  readonly origin?: Origin;
+}
+
+export type Claimed =
+  | { kind: 'granted'; grant: Grant; row: TurnRecord | undefined }
+  | { kind: 'settled'; token: number; row: TurnRecord; origin?: Origin }
+  | { kind: 'awaiting' }
+  /** The run has ended, or the turn was never due. */
+  | { kind: 'dropped' };
+
+/** The worker stops; the message is delivered again, to whoever is there then. */
+export class WorkerStopping extends Error {}
+
+const LONGEST_PARK_MS = 2_000;
+
+/** Gets the claim on a turn, or learns why there is nothing to execute. The caller holds a permit throughout. */
+export class TurnClaimer {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly store: RunStore,
+    private readonly rebuilder: Rebuilder,
+    private readonly persistence: Persistence,
+    private readonly permits: Permits,
+    private readonly clock: Clock,
+    private readonly ids: Ids,
+    private readonly logger: Logger,
+    private readonly worker: string,
+    private readonly options: EngineOptions,
+    private readonly stopping: AbortSignal,
+  ) {}
+
+  async claim(run: ActiveRun, name: TurnName, mode: 'job' | 'again', floor = 0): Promise<Claimed> {
+    const { runId } = run;
+    let takeover: number | undefined;
+    let sawUnknown = false;
+    for (;;) {
+      if (this.stopping.aborted && mode === 'job') throw new WorkerStopping('The worker is stopping.');
+      const request: ClaimRequest = {
+        node: name.nodeId,
+        turn: name.turn,
+        worker: this.worker,
+        leaseMs: this.options.worker.leaseMs,
+        floor,
+        mode,
+        ...(takeover === undefined ? {} : { takeover }),
+      };
+      const [answer, row] = await Promise.all([
+        this.persistence.until(() => this.ledger.claim(runId, request), { runId, ...name }),
+        this.persistence.until(() => this.store.turn(runId, name.nodeId, name.turn), { runId, ...name }),
+      ]);
+      switch (answer.kind) {
+        case 'granted':
+          return { kind: 'granted', grant: answer, row };
+        case 'settled':
+          return this.settled(run, name, answer, row);
+        case 'awaiting':
+          return { kind: 'awaiting' };
+        case 'closed':
+          return { kind: 'dropped' };
+        case 'missing':
+          await this.rebuilder.rebuild(run);
+          break;
+        case 'unknown':
+          if (sawUnknown) {
+            this.logger.debug('Dropped a job whose turn is not due.', { runId, ...name });
+            return { kind: 'dropped' };
+          }
+          // the ledger may have lost its latest writes: the journal knows
+          sawUnknown = true;
+          await this.rebuilder.rebuild(run, answer.incarnation);
+          break;
+        case 'busy':
+          takeover = await this.park(runId, name, answer);
+      }
+    }
+  }
+
+  /** The row was read beside the claim, so it may be older than the answer. */
+  private async settled(
+    run: ActiveRun,
+    name: TurnName,
+    answer: Extract<ClaimAnswer, { kind: 'settled' }>,
+    row: TurnRecord | undefined,
+  ): Promise<Claimed> {
+    const { runId } = run;
+    const current =
+      row && row.token === answer.token
+        ? row
+        : await this.persistence.until(() => this.store.turn(runId, name.nodeId, name.turn), { runId, ...name });
+    if (current)
+      return {
+        kind: 'settled',
+        token: answer.token,
+        row: current,
+        ...(answer.origin ? { origin: answer.origin } : {}),
+      };
+    this.logger.error('The ledger says that a turn has settled, but the journal does not know it.', { runId, ...name });
+    return { kind: 'dropped' };
+  }
+
+  /** Waits, without a permit, until the claim may be free. Answers the token of a claim whose worker is dead. */
+  private async park(
+    runId: string,
+    name: TurnName,
+    busy: Extract<ClaimAnswer, { kind: 'busy' }>,
+  ): Promise<number | undefined> {
+    const alive =
+      busy.worker === '?' || (await this.persistence.until(() => this.ledger.isAlive(busy.worker), { runId }));
+    if (!alive) {
+      this.logger.warn(`Taking over from worker ${busy.worker}, which is gone.`, { runId, ...name });
+      return busy.token;
+    }
+    this.permits.release();
+    try {
+      const wait = Math.min(LONGEST_PARK_MS, Math.max(20, busy.retryInMs)) + this.ids.random() * 20;
+      await delay(this.clock, wait, this.stopping);
+    } finally {
+      await this.permits.acquire();
+    }
+    return undefined;
+  }
+}

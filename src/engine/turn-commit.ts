@@ -1,0 +1,119 @@
+import type { NodeResult } from 'flowcraft';
+import type { ErrorRecord, TurnName, TurnRecord } from '../core/run.js';
+import type { ValueCodec } from '../core/value-codec.js';
+import type { TurnWrite, ValueWrite } from '../ports/run-store.js';
+import type { EdgeDecision } from './edge-decision.js';
+import type { Execution } from './node-execution.js';
+import type { RunContext } from './run-context.js';
+
+/** Values up to this size are stored again where flowcraft has them twice; larger ones are referred to. */
+const INLINE_CHARACTERS = 512;
+
+export interface TurnFacts extends TurnName {
+  readonly runId: string;
+  readonly token: number;
+  readonly passes: readonly string[];
+  readonly worker: string;
+  readonly attempts: number;
+  readonly claims: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+const NO_EDGES: EdgeDecision = { taken: [], inputs: new Map() };
+
+/**
+ * All that a settled turn writes, from what its node's code did. Nothing is written twice: a large output stands in the
+ * journal row only, and context keys that equal it refer to it.
+ * @throws ValueNotSerializableError, ValueTooLargeError
+ */
+export function turnWrite(
+  facts: TurnFacts,
+  execution: Execution,
+  edges: EdgeDecision,
+  context: RunContext,
+  codec: ValueCodec,
+): TurnWrite {
+  const { nodeId, turn, runId } = facts;
+  const ids = { runId, nodeId };
+  const outputKeys = [`_outputs.${nodeId}`, nodeId];
+  const values: ValueWrite[] = [];
+  const writes: string[] = [];
+  const output = outputText(execution, nodeId, codec, ids);
+  const asOutput = (key: string): ValueWrite =>
+    output === undefined || output.length <= INLINE_CHARACTERS
+      ? { key, value: output ?? codec.encode(undefined, key) }
+      : { key, ref: { nodeId, turn } };
+  if (output !== undefined && execution.status !== 'awaiting') values.push(asOutput(`_outputs.${nodeId}`));
+  for (const [key, change] of context.changes) {
+    if (outputKeys.includes(key) && execution.status !== 'awaiting' && output !== undefined) continue;
+    const input = edges.inputs.get(key);
+    if (!input) writes.push(key);
+    if (change === 'deleted') values.push({ key, deleted: true });
+    else if (input?.isOutput && output !== undefined) values.push(asOutput(key));
+    else values.push({ key, value: codec.encode(change.value, `The context value '${key}' of node '${nodeId}'`, ids) });
+  }
+  const record: TurnRecord = {
+    ...factsOf(facts),
+    status: execution.status,
+    taken: edges.taken,
+    writes,
+    inputsWritten: [...edges.inputs.keys()],
+    ...(output === undefined ? {} : { output }),
+    ...details(execution),
+  };
+  return { runId, record, values };
+}
+
+/** The row of a turn that ends without any code of its node having run to its end. */
+export function failureWrite(facts: TurnFacts, error: ErrorRecord): TurnWrite {
+  const record: TurnRecord = {
+    ...factsOf(facts),
+    status: 'failed',
+    taken: NO_EDGES.taken,
+    writes: [],
+    inputsWritten: [],
+    error,
+  };
+  return { runId: facts.runId, record, values: [] };
+}
+
+function outputText(
+  execution: Execution,
+  nodeId: string,
+  codec: ValueCodec,
+  ids: { runId: string; nodeId: string },
+): string | undefined {
+  if (execution.status === 'failed') return execution.rescuer === undefined ? undefined : codec.encode(null, nodeId);
+  if (!execution.result) return undefined;
+  return codec.encode(execution.result.output, `The output of node '${nodeId}'`, ids);
+}
+
+function details(execution: Execution): Partial<TurnRecord> {
+  if (execution.status === 'failed') {
+    return { error: execution.error, ...(execution.rescuer === undefined ? {} : { rescuer: execution.rescuer }) };
+  }
+  if (execution.status === 'awaiting') return { awaiting: execution.details };
+  const result: NodeResult | undefined = execution.result;
+  const gather = (result?.output as { gatherNodeId?: unknown } | null | undefined)?.gatherNodeId;
+  const dynamic = result?.dynamicNodes ?? [];
+  return {
+    ...(result?.action ? { action: result.action } : {}),
+    ...(dynamic.length > 0 ? { dynamicNodes: dynamic, ...(typeof gather === 'string' ? { gather } : {}) } : {}),
+  };
+}
+
+/** Only the facts: callers hand in rows, too. */
+function factsOf({
+  nodeId,
+  turn,
+  token,
+  passes,
+  worker,
+  attempts,
+  claims,
+  startedAt,
+  endedAt,
+}: TurnFacts): Omit<TurnFacts, 'runId'> {
+  return { nodeId, turn, token, passes, worker, attempts, claims, startedAt, endedAt };
+}

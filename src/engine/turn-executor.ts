@@ -1,0 +1,181 @@
+import type { NodeDefinition } from 'flowcraft';
+import { LRUCache } from 'lru-cache';
+import { lookupKeys } from '../core/context-view.js';
+import { FlowcraftKafkaError } from '../core/errors.js';
+import type { TurnName, TurnRecord } from '../core/run.js';
+import type { Origin } from '../core/settlement.js';
+import type { Clock } from '../ports/clock.js';
+import type { StoredValue, TurnWrite } from '../ports/run-store.js';
+import type { ActiveRun } from './active-run.js';
+import { decideEdges } from './edge-decision.js';
+import type { FlowcraftRuntime } from './flowcraft-runtime.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+import { errorRecord, executeNode, failed, inputKeys, type Executed } from './node-execution.js';
+import { outputKey, RunContext, type ContextSources } from './run-context.js';
+import type { Grant } from './turn-claimer.js';
+import { failureWrite, turnWrite, type TurnFacts } from './turn-commit.js';
+
+const CREATORS_KEPT = 200;
+
+/** Runs the code of a claimed turn and works out what it writes. */
+export class TurnExecutor {
+  private readonly creators = new LRUCache<string, TurnRecord>({ max: CREATORS_KEPT });
+
+  constructor(
+    private readonly flowcraft: FlowcraftRuntime,
+    private readonly sources: ContextSources,
+    private readonly leases: LeaseKeeper,
+    private readonly clock: Clock,
+    private readonly worker: string,
+  ) {}
+
+  /** The definition of a node: of the blueprint, or of the turn that added it to the run. */
+  async definition(run: ActiveRun, nodeId: string, origin: Origin | undefined): Promise<NodeDefinition | undefined> {
+    const planned = run.plan.nodes.get(nodeId)?.definition;
+    if (planned || !origin) return planned;
+    const key = outputKey(run.runId, { nodeId: origin.creator, turn: origin.creatorTurn });
+    let creator = this.creators.get(key);
+    if (!creator) {
+      const { store, persistence } = this.sources;
+      creator = await persistence.until(() => store.turn(run.runId, origin.creator, origin.creatorTurn), {
+        runId: run.runId,
+        nodeId,
+      });
+      if (creator) this.creators.set(key, creator);
+    }
+    return creator?.dynamicNodes?.find((n) => n.id === nodeId);
+  }
+
+  /** Undefined: the claim was lost, or the run cancelled, while the node ran; its result is dropped. */
+  async execute(
+    run: ActiveRun,
+    name: TurnName,
+    grant: Grant,
+    definition: NodeDefinition,
+  ): Promise<TurnWrite | undefined> {
+    const { runId } = run;
+    const claim = this.leases.hold(runId, name.nodeId, name.turn, grant.token);
+    const context = new RunContext(run, this.sources);
+    const startedAt = this.clock.now();
+    const facts = (attempts: number): TurnFacts => ({
+      runId,
+      ...name,
+      token: grant.token,
+      passes: grant.passes,
+      worker: this.worker,
+      attempts,
+      claims: grant.claims,
+      startedAt,
+      endedAt: this.clock.now(),
+    });
+    try {
+      await this.readInputs(run, definition, context);
+      const { signal } = claim.controller;
+      const executed = await executeNode(this.flowcraft, {
+        run,
+        name,
+        definition,
+        context,
+        signal,
+        claims: grant.claims,
+      });
+      if (signal.aborted) return undefined;
+      return await this.conclude(run, definition, executed, context, facts(executed.attempts));
+    } finally {
+      this.leases.release(claim);
+    }
+  }
+
+  /**
+   * What an earlier claimant has written for this turn, to be written again under the new token. Undefined if it
+   * cannot be trusted any more: a key that it wrote was overwritten since, by a rebuild that did not know of it or by
+   * another node; the turn is then executed again.
+   */
+  async adopt(run: ActiveRun, row: TurnRecord, token: number): Promise<TurnWrite | undefined> {
+    const { store, persistence } = this.sources;
+    const keys = [...row.writes, ...row.inputsWritten, `_outputs.${row.nodeId}`];
+    const cells = await persistence.until(() => store.values(run.runId, keys), { runId: run.runId });
+    const own = (key: string): StoredValue | undefined =>
+      cells.find((cell) => cell.key === key && cell.stamp === row.token);
+    if (row.writes.some((key) => own(key) === undefined)) return undefined;
+    const values = keys.flatMap((key) => {
+      const cell = own(key);
+      if (!cell) return [];
+      const { stamp: _, ...value } = cell;
+      return [value];
+    });
+    return { runId: run.runId, record: { ...row, token }, values };
+  }
+
+  /** What a waiting turn writes when somebody answers for it. `output` undefined: what the node itself gave before it waited. */
+  async answer(
+    run: ActiveRun,
+    row: TurnRecord,
+    grant: Grant,
+    answer: { output?: unknown; action?: string },
+  ): Promise<TurnWrite> {
+    const { runId } = run;
+    const context = new RunContext(run, this.sources);
+    const definition = await this.definition(run, row.nodeId, grant.origin);
+    if (!definition) throw new Error(`Node '${row.nodeId}' is not in the blueprint of run '${runId}'.`);
+    const before = row.output === undefined ? undefined : this.sources.codec.decode(row.output);
+    const result = {
+      output: answer.output === undefined ? before : answer.output,
+      ...(answer.action === undefined ? {} : { action: answer.action }),
+    };
+    const within = this.flowcraft.executionContext(run.plan.blueprint, context, runId, new AbortController().signal);
+    const facts: TurnFacts = { ...row, runId, token: grant.token, claims: grant.claims, endedAt: this.clock.now() };
+    return this.conclude(
+      run,
+      definition,
+      { execution: { status: 'completed', result }, within, attempts: row.attempts },
+      context,
+      facts,
+    );
+  }
+
+  private async readInputs(run: ActiveRun, definition: NodeDefinition, context: RunContext): Promise<void> {
+    const { store, persistence } = this.sources;
+    const keys = [...new Set(inputKeys(definition))];
+    const node = run.plan.nodes.get(definition.id);
+    if (node && node.predecessors.length === 0 && keys.length === 1 && node.rescues.length === 0) return; // a start node: its input, if any, is in the initial context
+    const wanted = [...new Set(keys.flatMap(lookupKeys))];
+    const rows = await persistence.until(() => store.values(run.runId, wanted), { runId: run.runId });
+    await context.prime(keys, rows);
+  }
+
+  private async conclude(
+    run: ActiveRun,
+    definition: NodeDefinition,
+    executed: Executed,
+    context: RunContext,
+    facts: TurnFacts,
+  ): Promise<TurnWrite> {
+    const { execution, within } = executed;
+    const node = run.plan.nodes.get(definition.id);
+    let edges: Awaited<ReturnType<typeof decideEdges>> = { taken: [], inputs: new Map() };
+    try {
+      if (execution.status === 'completed') {
+        if (execution.result) await within.state.addCompletedNode(definition.id, execution.result.output);
+        if (node) edges = await decideEdges(this.flowcraft, run, node, execution.result, within, context);
+      } else if (execution.status === 'failed' && execution.rescuer !== undefined) {
+        await within.state.addCompletedNode(definition.id, null);
+      }
+      return turnWrite(facts, execution, edges, context, this.sources.codec);
+    } catch (error) {
+      if (!(error instanceof FlowcraftKafkaError)) throw error;
+      // what cannot be stored fails the node
+      const { fallback } = definition.config ?? {};
+      const record = { ...errorRecord(error), cause: { name: error.name, message: error.message } };
+      if (fallback === undefined || !run.plan.nodes.has(fallback)) return failureWrite(facts, record);
+      context.changes.clear();
+      return turnWrite(
+        facts,
+        { ...(failed(run, error, fallback) as { status: 'failed' }), error: record },
+        { taken: [], inputs: new Map() },
+        context,
+        this.sources.codec,
+      );
+    }
+  }
+}

@@ -1,0 +1,274 @@
+import { LRUCache } from 'lru-cache';
+import { TooManyTurnsError } from '../core/errors.js';
+import { turnKey } from '../core/identifiers.js';
+import type { FiredTurn, SettleAnswer } from '../core/ledger-state.js';
+import type { TurnName, TurnRecord } from '../core/run.js';
+import { settlementOf, type Origin } from '../core/settlement.js';
+import type { JobQueue } from '../ports/job-queue.js';
+import type { Ledger } from '../ports/ledger.js';
+import type { Logger } from '../ports/logger.js';
+import type { RunStore, TurnWrite } from '../ports/run-store.js';
+import type { ActiveRun } from './active-run.js';
+import type { Activity } from './activity.js';
+import type { EngineOptions } from './engine-options.js';
+import type { Finisher } from './finisher.js';
+import type { Persistence } from './persistence.js';
+import type { Permits } from './permits.js';
+import type { Rebuilder } from './rebuilder.js';
+import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
+import type { TurnExecutor } from './turn-executor.js';
+
+const DONE_KEPT = 50_000;
+
+export interface ProcessorParts {
+  readonly queue: JobQueue;
+  readonly ledger: Ledger;
+  readonly store: RunStore;
+  readonly claimer: TurnClaimer;
+  readonly executor: TurnExecutor;
+  readonly rebuilder: Rebuilder;
+  readonly finisher: Finisher;
+  readonly activity: Activity;
+  readonly persistence: Persistence;
+  readonly permits: Permits;
+  readonly logger: Logger;
+  readonly worker: string;
+  readonly options: EngineOptions;
+  /** Whether this worker has the implementation. */
+  readonly canExecute: (uses: string) => boolean;
+  /** Aborted once no further node may start here. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * One hop of a run: claim, execute, write, settle, emit. A turn is done here when all that it fired has its message
+ * acknowledged; only then may the offset of its own message be committed.
+ */
+export class TurnProcessor {
+  private readonly inFlight = new Map<string, Promise<void>>();
+  /** Turns that are done: a message about one of them has nothing left to cause. */
+  private readonly done = new LRUCache<string, true>({ max: DONE_KEPT });
+
+  constructor(private readonly parts: ProcessorParts) {}
+
+  /** How many turns are on their way here. */
+  get size(): number {
+    return this.inFlight.size;
+  }
+
+  /** Processes a turn because of a message. A turn that is in flight here adopts the message. */
+  async process(run: ActiveRun, name: TurnName): Promise<void> {
+    const key = turnKey(run.runId, name.nodeId, name.turn);
+    if (this.done.has(key)) return;
+    await (this.inFlight.get(key) ??
+      this.track(key, async () => {
+        await this.parts.permits.acquire();
+        await this.drive(run, name, undefined);
+      }));
+  }
+
+  /** Waits until nothing is on its way any more. */
+  async idle(): Promise<void> {
+    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight.values());
+  }
+
+  private track(key: string, work: () => Promise<void>): Promise<void> {
+    const promise = work().then(
+      () => {
+        this.inFlight.delete(key);
+        this.done.set(key, true);
+      },
+      (error: unknown) => {
+        this.inFlight.delete(key);
+        throw error;
+      },
+    );
+    this.inFlight.set(key, promise);
+    return promise;
+  }
+
+  /** Drives one turn to its end with a permit that is already held. `grant`: the claim came with the settle that fired it. */
+  private async drive(run: ActiveRun, name: TurnName, grant: Grant | undefined): Promise<void> {
+    const permit = new HeldPermit(this.parts.permits);
+    try {
+      await this.hop(run, name, permit, grant);
+    } finally {
+      permit.release();
+    }
+  }
+
+  private async hop(run: ActiveRun, name: TurnName, permit: HeldPermit, grant: Grant | undefined): Promise<void> {
+    const { claimer, rebuilder, persistence, store } = this.parts;
+    let claimed: Claimed | undefined = grant && { kind: 'granted', grant, row: undefined };
+    let written: TurnWrite | undefined;
+    for (let floor = 0; ; claimed = undefined) {
+      claimed ??= await claimer.claim(run, name, written ? 'again' : 'job', floor);
+      let answer: SettleAnswer;
+      let reserved = 0;
+      if (claimed.kind === 'dropped') return;
+      if (claimed.kind === 'awaiting') return this.review(run);
+      if (claimed.kind === 'settled') {
+        // repeating the settle names what this turn fired and is still open: its messages may be owed
+        answer = await this.settle(run, claimed.row, claimed.token, claimed.origin, 0);
+      } else {
+        const write = await this.outcome(run, name, claimed.grant, claimed.row, written);
+        if (write === undefined) continue; // lost or cancelled: the next claim tells
+        if (typeof write === 'number') {
+          floor = write;
+          continue;
+        }
+        await persistence.until(() => store.write(write), { runId: run.runId, ...name });
+        written = write;
+        reserved = this.reserve(run, write.record);
+        answer = await this.settle(run, write.record, write.record.token, claimed.grant.origin, reserved);
+      }
+      if (answer.kind === 'accepted') return this.advance(run, answer, permit, reserved);
+      this.giveBack(reserved);
+      if (answer.kind === 'closed') return;
+      if (answer.kind === 'missing') await rebuilder.rebuild(run);
+    }
+  }
+
+  /**
+   * What to write for a claimed turn: what is in the journal already, or what its node's code leads to. A number: the
+   * journal holds a row newer than the grant, so the claim must be repeated above that stamp. Undefined: start over.
+   */
+  private async outcome(
+    run: ActiveRun,
+    name: TurnName,
+    grant: Grant,
+    row: TurnRecord | undefined,
+    written: TurnWrite | undefined,
+  ): Promise<TurnWrite | number | undefined> {
+    const { executor, persistence, store } = this.parts;
+    const { token } = grant;
+    if (row && row.token >= token) return row.token;
+    if (written && (!row || row.token <= written.record.token))
+      return { ...written, record: { ...written.record, token } };
+    const adopted = row && (await executor.adopt(run, row, token));
+    if (adopted) return adopted;
+    const definition = await executor.definition(run, name.nodeId, grant.origin);
+    if (!definition) throw new Error(`Node '${name.nodeId}' is not in the blueprint of run '${run.runId}'.`);
+    // A turn that fired just now can have a row only if the ledger lost it meanwhile: look while the node runs.
+    const look = row
+      ? undefined
+      : persistence.until(() => store.turn(run.runId, name.nodeId, name.turn), { runId: run.runId, ...name });
+    const [write, found] = await Promise.all([executor.execute(run, name, grant, definition), look]);
+    if (!found) return write;
+    return found.token >= token ? found.token : ((await executor.adopt(run, found, token)) ?? write);
+  }
+
+  private async settle(
+    run: ActiveRun,
+    record: TurnRecord,
+    token: number,
+    origin: Origin | undefined,
+    claim: number,
+  ): Promise<SettleAnswer> {
+    const { ledger, persistence, worker, options } = this.parts;
+    const settlement = settlementOf(run.plan, record, origin);
+    try {
+      return await persistence.until(
+        () =>
+          ledger.settle(run.runId, {
+            settlement,
+            token,
+            worker,
+            leaseMs: options.worker.leaseMs,
+            claim,
+            maxTurns: options.limits.maxTurnsPerRun,
+          }),
+        { runId: run.runId, nodeId: record.nodeId, turn: record.turn },
+      );
+    } catch (error) {
+      this.giveBack(claim);
+      throw error;
+    }
+  }
+
+  /** After an accepted settle: what fired continues here or elsewhere, and gets its message; the run may have ended. */
+  private async advance(
+    run: ActiveRun,
+    answer: Extract<SettleAnswer, { kind: 'accepted' }>,
+    permit: HeldPermit,
+    reserved: number,
+  ): Promise<void> {
+    const { queue, finisher, activity } = this.parts;
+    activity.note(run.runId, answer.token);
+    let unused = reserved;
+    for (const fired of answer.fired) {
+      if (fired.token === undefined) continue;
+      unused--;
+      this.continueHere(run, fired, fired.token);
+    }
+    if (reserved === 0) permit.release();
+    else permit.passOn(unused);
+    const owed = answer.fired.map((fired) =>
+      queue.publish({ runId: run.runId, blueprintId: run.plan.id, nodeId: fired.node, turn: fired.turn }),
+    );
+    if (answer.tooManyTurnsAt !== undefined) {
+      const error = new TooManyTurnsError(run.runId, answer.tooManyTurnsAt, this.parts.options.limits.maxTurnsPerRun);
+      await finisher.finish(run, 'failed', error.message, answer.token + 1);
+    } else {
+      await finisher.review(run, answer);
+    }
+    await Promise.all(owed);
+  }
+
+  /** Its message makes the turn durable and is on its way; nothing here waits for it. */
+  private continueHere(run: ActiveRun, fired: FiredTurn, token: number): void {
+    const name = { nodeId: fired.node, turn: fired.turn };
+    const grant: Grant = { token, passes: fired.passes, claims: 1, ...(fired.origin ? { origin: fired.origin } : {}) };
+    const key = turnKey(run.runId, name.nodeId, name.turn);
+    this.track(key, () => this.drive(run, name, grant)).catch((error: unknown) => {
+      // the message of the turn comes back and finds the claim
+      this.parts.logger.debug('A turn that continued here stopped before it was done.', {
+        runId: run.runId,
+        ...name,
+        error,
+      });
+    });
+  }
+
+  /** The message of a node that waits: whoever settled it may not have come to say so. */
+  private async review(run: ActiveRun): Promise<void> {
+    const { ledger, finisher, persistence } = this.parts;
+    const state = await persistence.until(() => ledger.read(run.runId), { runId: run.runId });
+    if (state.fields.size > 0 && state.get('x') === undefined) await finisher.review(run, state.counts());
+  }
+
+  /** Permits for targets that continue here, this turn's own not counted: it is passed on. */
+  private reserve(run: ActiveRun, record: TurnRecord): number {
+    const definitions = [
+      ...record.taken.map((id) => run.plan.nodes.get(id)?.definition),
+      ...(record.dynamicNodes ?? []),
+    ];
+    if (definitions.length === 0 || this.parts.stopping.aborted) return 0;
+    if (!definitions.every((d) => d && this.parts.canExecute(d.uses))) return 0;
+    let reserved = 1;
+    while (reserved < definitions.length && this.parts.permits.tryAcquire()) reserved++;
+    return reserved;
+  }
+
+  private giveBack(reserved: number): void {
+    for (let extra = reserved - 1; extra > 0; extra--) this.parts.permits.release();
+  }
+}
+
+/** A turn's permit, which it passes on to the first target that continues here. */
+class HeldPermit {
+  private held = true;
+
+  constructor(private readonly permits: Permits) {}
+
+  release(): void {
+    if (this.held) this.permits.release();
+    this.held = false;
+  }
+
+  /** Gives this permit and those reserved with it to the turns that continue; frees those that nobody took over. */
+  passOn(unused: number): void {
+    for (let left = unused; left > 0; left--) this.permits.release();
+    this.held = false;
+  }
+}

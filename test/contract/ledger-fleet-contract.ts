@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { LONG_LEASE_MS, newRunId, SHORT_LEASE_MS, waitOn, type LedgerBench, type OpenLedger } from './ledger-bench.js';
+
+/** Time, liveness of workers, idle runs, election. */
+export function fleetContract(open: OpenLedger): void {
+  let bench: LedgerBench;
+  beforeEach(async () => {
+    bench = await open();
+  });
+  afterEach(() => bench.close());
+
+  it('tells the time in microseconds, and it never goes back', async () => {
+    const times = [await bench.ledger.now(), await bench.ledger.now(), await bench.ledger.now()];
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(times[0]).toBeGreaterThan(1_600_000_000_000_000);
+    expect(times[0]).toBeLessThan(4_000_000_000_000_000);
+    expect(Number.isSafeInteger(times[0])).toBe(true);
+  });
+
+  describe('a worker', () => {
+    it('is alive while it says so', async () => {
+      expect(await bench.ledger.isAlive('w1')).toBe(false);
+      await bench.ledger.beat('w1', LONG_LEASE_MS);
+      expect(await bench.ledger.isAlive('w1')).toBe(true);
+      expect(await bench.ledger.isAlive('w2')).toBe(false);
+    });
+
+    it('is dead when it has been silent for too long', async () => {
+      await bench.ledger.beat('w1', SHORT_LEASE_MS);
+      await bench.ledger.beat('w2', LONG_LEASE_MS);
+      await waitOn(bench, SHORT_LEASE_MS + 20);
+      expect(await bench.ledger.isAlive('w1')).toBe(false);
+      expect(await bench.ledger.isAlive('w2')).toBe(true);
+      await bench.ledger.beat('w1', LONG_LEASE_MS);
+      expect(await bench.ledger.isAlive('w1')).toBe(true);
+    });
+
+    it('is dead at once when it retires', async () => {
+      await bench.ledger.beat('w1', LONG_LEASE_MS);
+      await bench.ledger.retire('w1');
+      await bench.ledger.retire('w1');
+      expect(await bench.ledger.isAlive('w1')).toBe(false);
+    });
+  });
+
+  describe('idle runs', () => {
+    it('are those without progress for so long, the longest idle first', async () => {
+      const runs = [newRunId(), newRunId(), newRunId()];
+      for (const runId of runs) {
+        await bench.ledger.touch([runId]);
+        await waitOn(bench, 5);
+      }
+      await waitOn(bench, 60);
+      await bench.ledger.touch([...runs.slice(0, 1), newRunId()]);
+      expect(await bench.ledger.idle(50, 10)).toEqual(runs.slice(1));
+      expect(await bench.ledger.idle(LONG_LEASE_MS, 10)).toEqual([]);
+    });
+
+    it('come in the number that is asked for', async () => {
+      const runs = Array.from({ length: 20 }, newRunId);
+      await bench.ledger.touch(runs);
+      await waitOn(bench, 20);
+      expect(await bench.ledger.idle(10, 7)).toHaveLength(7);
+      expect((await bench.ledger.idle(10, 100)).sort()).toEqual([...runs].sort());
+    });
+
+    it('are forgotten when they need no watching', async () => {
+      const runId = newRunId();
+      await bench.ledger.touch([runId]);
+      await bench.ledger.forget(runId);
+      await bench.ledger.forget(runId);
+      await waitOn(bench, 20);
+      expect(await bench.ledger.idle(0, 10)).toEqual([]);
+      await bench.ledger.touch([]);
+    });
+  });
+
+  describe('an election', () => {
+    it('has one winner, who may ask again', async () => {
+      const owners = ['w1', 'w2', 'w3', 'w4'];
+      const answers = await Promise.all(owners.map((owner) => bench.ledger.elect('sweep', owner, LONG_LEASE_MS)));
+      expect(answers.filter(Boolean)).toHaveLength(1);
+      const winner = owners[answers.indexOf(true)] ?? '';
+      expect(await bench.ledger.elect('sweep', winner, LONG_LEASE_MS)).toBe(true);
+      for (const other of owners.filter((o) => o !== winner)) {
+        expect(await bench.ledger.elect('sweep', other, LONG_LEASE_MS)).toBe(false);
+      }
+      expect(await bench.ledger.elect('another', owners.find((o) => o !== winner) ?? '', LONG_LEASE_MS)).toBe(true);
+    });
+
+    it('can be won by another after a while', async () => {
+      expect(await bench.ledger.elect('sweep', 'w1', SHORT_LEASE_MS)).toBe(true);
+      await waitOn(bench, SHORT_LEASE_MS + 20);
+      expect(await bench.ledger.elect('sweep', 'w2', LONG_LEASE_MS)).toBe(true);
+    });
+  });
+}

@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { SHAPES } from '../support/blueprints.js';
+import {
+  accepted,
+  granted,
+  LedgerRun,
+  names,
+  SHORT_LEASE_MS,
+  waitOn,
+  type LedgerBench,
+  type OpenLedger,
+} from './ledger-bench.js';
+
+/** Settling: acceptance, repetition, claims of what fired, waits. */
+export function settleContract(open: OpenLedger): void {
+  let bench: LedgerBench;
+  beforeEach(async () => {
+    bench = await open();
+  });
+  afterEach(() => bench.close());
+
+  describe('settling', () => {
+    it('names what became ready and counts what is open', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
+      const answer = await run.pass('a');
+      expect(answer).toMatchObject({ kind: 'accepted', open: 2, awaiting: 0, failed: false, rescued: false });
+      expect(answer).not.toHaveProperty('tooManyTurnsAt');
+      expect(answer.fired).toEqual([
+        { node: 'b', turn: '1', passes: [] },
+        { node: 'c', turn: '1', passes: [] },
+      ]);
+      expect(answer.token).toBeGreaterThan(0);
+    });
+
+    it('answers the same when it is repeated', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
+      const claim = granted(await run.claim('a'));
+      const first = accepted(await run.settle(claim, 'a'));
+      expect(await run.settle(claim, 'a')).toEqual(first);
+      expect(await run.settle(claim, 'a', '1', { worker: 'w2' })).toEqual(first);
+    });
+
+    it('names only targets that are not settled yet when it is repeated later', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
+      const claim = granted(await run.claim('a'));
+      accepted(await run.settle(claim, 'a'));
+      await run.pass('b');
+      expect(names(accepted(await run.settle(claim, 'a')).fired)).toEqual(['c@1']);
+    });
+
+    it('counts a concurrent repetition once', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.wide);
+      const claim = granted(await run.claim('a'));
+      const answers = await Promise.all(Array.from({ length: 6 }, () => run.settle(claim, 'a')));
+      for (const answer of answers) expect(answer).toEqual(answers[0]);
+      expect(accepted(await run.settle(claim, 'a')).open).toBe(5);
+    });
+
+    it('refuses another token once the turn is settled', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      const claim = granted(await run.claim('a'));
+      accepted(await run.settle(claim, 'a'));
+      expect(await run.settle({ ...claim, token: claim.token + 1 }, 'a')).toEqual({ kind: 'lost' });
+    });
+
+    it('answers expired to a claim that ran out, and accepts it once it is claimed again', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      const claim = granted(await run.claim('a', '1', { leaseMs: SHORT_LEASE_MS }));
+      await waitOn(bench, SHORT_LEASE_MS + 20);
+      expect(await run.settle(claim, 'a')).toEqual({ kind: 'expired' });
+      const again = granted(await run.claim('a', '1', { mode: 'again', floor: claim.token }));
+      expect(names(accepted(await run.settle(again, 'a')).fired)).toEqual(['b@1']);
+    });
+
+    it('answers expired for a turn that was never claimed', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      expect(await run.settle({ token: 5, passes: [] }, 'a')).toEqual({ kind: 'expired' });
+      expect(await run.settle({ token: 5, passes: [] }, 'c')).toEqual({ kind: 'expired' });
+    });
+
+    it('claims as many of the fired targets for the caller as it asks for', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.wide);
+      const claim = granted(await run.claim('a'));
+      const { fired, token } = accepted(await run.settle(claim, 'a', '1', { claim: 2 }));
+      const mine = fired.filter((f) => f.token !== undefined);
+      expect(mine).toHaveLength(2);
+      expect(Math.max(...mine.map((f) => f.token ?? 0))).toBe(token);
+      for (const { node } of mine)
+        expect(await run.claim(node, '1', { worker: 'w2' })).toMatchObject({ kind: 'busy', worker: 'w1' });
+      for (const { node } of fired.filter((f) => f.token === undefined))
+        granted(await run.claim(node, '1', { worker: 'w2' }));
+      const own = mine[0];
+      if (own?.token === undefined) throw new Error('nothing was claimed');
+      accepted(await run.settle({ token: own.token, passes: own.passes }, own.node));
+    });
+
+    it('names a target that it claimed before without claiming it again', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      const claim = granted(await run.claim('a'));
+      const [first] = accepted(await run.settle(claim, 'a', '1', { claim: 1 })).fired;
+      expect(first?.token).toBeGreaterThan(claim.token);
+      expect(accepted(await run.settle(claim, 'a', '1', { claim: 1 })).fired).toEqual([
+        { node: 'b', turn: '1', passes: [] },
+      ]);
+    });
+
+    it('counts a claim in the same call as the first claim', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      await run.pass('a', '1', { claim: 1, leaseMs: SHORT_LEASE_MS });
+      await waitOn(bench, SHORT_LEASE_MS + 20);
+      expect(granted(await run.claim('b', '1', { worker: 'w2' })).claims).toBe(2);
+    });
+
+    it('makes nothing ready beyond the most turns of a run, and says where', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      expect(await run.pass('a', '1', { maxTurns: 1 })).toMatchObject({ fired: [], tooManyTurnsAt: 'b', open: 0 });
+    });
+
+    it('remembers that a node failed', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
+      await run.pass('a');
+      expect(await run.pass('b', '1', { row: { status: 'failed', taken: [] } })).toMatchObject({
+        fired: [],
+        failed: true,
+        open: 1,
+      });
+      expect(await run.pass('c')).toMatchObject({ fired: [], failed: true, rescued: false, open: 0 });
+    });
+  });
+
+  describe('waiting', () => {
+    it('counts a turn that waits as awaiting and not as open', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      const claim = granted(await run.claim('a'));
+      const wait = { row: { status: 'awaiting' as const, taken: [] } };
+      const answer = accepted(await run.settle(claim, 'a', '1', wait));
+      expect(answer).toMatchObject({ fired: [], open: 0, awaiting: 1 });
+      expect(await run.settle(claim, 'a', '1', wait)).toEqual(answer);
+      expect(await run.claim('a')).toEqual({ kind: 'awaiting' });
+      expect(await run.claim('a', '1', { mode: 'again' })).toEqual({ kind: 'awaiting' });
+    });
+
+    it('lets one of several resumes have the turn, and settles it like any other', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      const first = granted(await run.claim('a'));
+      accepted(await run.settle(first, 'a', '1', { row: { status: 'awaiting', taken: [] } }));
+      const answers = await Promise.all(
+        ['w1', 'w2', 'w3'].map((worker) => run.claim('a', '1', { worker, mode: 'resume' })),
+      );
+      expect(answers.map((a) => a.kind).sort()).toEqual(['busy', 'busy', 'granted']);
+      const index = answers.findIndex((a) => a.kind === 'granted');
+      const claim = granted(answers[index] ?? { kind: 'missing' });
+      expect(claim.token).toBeGreaterThan(first.token);
+      expect(await run.settle(claim, 'a', '1', { worker: `w${index + 1}` })).toMatchObject({
+        kind: 'accepted',
+        open: 1,
+        awaiting: 0,
+      });
+    });
+
+    it('refuses to resume a turn that does not wait', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      expect(await run.claim('a', '1', { mode: 'resume' })).toMatchObject({ kind: 'busy', retryInMs: 0 });
+      granted(await run.claim('a'));
+      expect(await run.claim('a', '1', { mode: 'resume' })).toMatchObject({ kind: 'busy', retryInMs: 0 });
+    });
+
+    it('takes the old wait for lost once the turn was resumed', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      const first = granted(await run.claim('a'));
+      const wait = { row: { status: 'awaiting' as const, taken: [] } };
+      accepted(await run.settle(first, 'a', '1', wait));
+      const second = granted(await run.claim('a', '1', { mode: 'resume' }));
+      expect(await run.settle(first, 'a', '1', wait)).toEqual({ kind: 'lost' });
+      accepted(await run.settle(second, 'a'));
+      expect(await run.settle(first, 'a', '1', wait)).toEqual({ kind: 'lost' });
+    });
+  });
+}
