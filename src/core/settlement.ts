@@ -144,7 +144,12 @@ function targetOf(
   };
   // A fallback is no join of its edges: failing is what leads to it.
   if (row.rescuer === id) return { ...base, when: node.predecessors.length === 0 ? 'once' : 'joined' };
-  if (node.join !== 'any') return { ...base, when: node.join === 'first' ? 'once' : 'joined' };
+  if (node.join === 'first') return { ...base, when: 'once' };
+  if (node.join !== 'any') {
+    const last =
+      node.lastPredecessors.has(source.id) || source.rescues.some((rescued) => node.lastPredecessors.has(rescued));
+    return { ...base, when: 'joined', taken: taken && last };
+  }
   if (!node.isController) return { ...base, when: 'each', turn: turnOfArrival(source.id, row.turn) };
   const pass = known.get(id);
   if (pass !== undefined && pass !== null) return { ...base, when: 'each', turn: turnOfNextPass(pass) };

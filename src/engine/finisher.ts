@@ -52,17 +52,23 @@ export class Finisher {
       return;
     }
     const status = counts.rescued || !counts.failed ? 'completed' : 'failed';
-    await this.finish(run, status, undefined, counts.token + 1);
+    await this.finish(run, status, undefined, counts.token + 1, counts.failed);
   }
 
   /**
    * Ends the run, unless it has ended already: the first to end it decides how. `stamp` must lie above all tokens of
    * the run.
    */
-  async finish(run: ActiveRun, status: EndStatus, reason: string | undefined, stamp: number): Promise<EndStatus> {
+  async finish(
+    run: ActiveRun,
+    status: EndStatus,
+    reason: string | undefined,
+    stamp: number,
+    hasErrors = status === 'failed',
+  ): Promise<EndStatus> {
     const { runId } = run;
-    const errors = status === 'completed' ? [] : await this.errors(runId);
-    const why = reason ?? reasonOf(errors);
+    const errors = hasErrors ? await this.errors(runId) : [];
+    const why = reason ?? (status === 'failed' ? reasonOf(errors) : undefined);
     const end = await this.persistence.until(() => this.store.end(runId, status, why, this.clock.now()), { runId });
     const final = (end.run && end.run.status !== 'running' ? end.run.status : status) satisfies EndStatus;
     const finalReason = end.run?.reason ?? why;

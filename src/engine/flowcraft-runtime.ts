@@ -64,16 +64,15 @@ export class FlowcraftRuntime {
       ...given,
       registry: this.userRegistry as NodeRegistry,
       blueprints: this.blueprints,
-      dependencies: { ...given.dependencies, adapter: given.dependencies?.['adapter'] ?? adapter },
+      dependencies: { adapter, ...(given.dependencies) },
       eventBus,
       logger: given.logger ?? quiet(logger),
       serializer: given.serializer ?? new JsonSerializer(),
     } as RuntimeOptions;
     this.runtime = new FlowRuntime<Context, Dependencies>(options);
     if (source instanceof DIContainer && source.has(ServiceTokens.Orchestrator)) {
-      this.runtime.orchestrator = source.resolve<FlowRuntime<Context, Dependencies>['orchestrator']>(
-        ServiceTokens.Orchestrator,
-      );
+      const orchestrator: unknown = source.resolve(ServiceTokens.Orchestrator);
+      this.runtime.orchestrator = orchestrator as FlowRuntime<Context, Dependencies>['orchestrator'];
     }
     const setup = this.runtime as unknown as {
       _setupExecutionContext(b: WorkflowBlueprint, s: object): ExecutionContext;

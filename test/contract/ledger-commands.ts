@@ -41,6 +41,7 @@ export type LedgerCommand =
       readonly pick: number;
       readonly worker: number;
       readonly taken: number;
+      readonly rescued: boolean;
       readonly claim: number;
     }
   | { readonly kind: 'redeliver'; readonly pick: number }
@@ -52,13 +53,22 @@ type TokenChoice = 'held' | 'stale' | 'bogus';
 const token = fc.constantFrom<TokenChoice>('held', 'held', 'held', 'stale', 'bogus');
 const pick = fc.nat(99);
 const worker = fc.nat(2);
+/** A lease of nothing: the claim has run out when the next step looks at it. */
+const runsOut = fc.integer({ min: 0, max: 3 }).map((n) => n === 3);
 const rarely = fc.integer({ min: 0, max: 9 }).map((n) => n === 9);
 
 /** `advance` claims a turn that is open and completes it: most steps of a history are of this kind, or it would not get far. */
 const command: fc.Arbitrary<LedgerCommand> = fc.oneof(
   {
     weight: 10,
-    arbitrary: fc.record({ kind: fc.constant('advance' as const), pick, worker, taken: fc.nat(255), claim: fc.nat(2) }),
+    arbitrary: fc.record({
+      kind: fc.constant('advance' as const),
+      pick,
+      worker,
+      taken: fc.nat(255),
+      rescued: fc.boolean(),
+      claim: fc.nat(2),
+    }),
   },
   {
     weight: 5,
@@ -69,10 +79,10 @@ const command: fc.Arbitrary<LedgerCommand> = fc.oneof(
       mode: fc.constantFrom('job' as const, 'job' as const, 'again' as const, 'resume' as const),
       floor: fc.constantFrom('none' as const, 'none' as const, 'seen' as const, 'far' as const),
       takeover: fc.constantFrom('none' as const, 'none' as const, 'held' as const, 'stale' as const),
-      runsOut: rarely,
+      runsOut,
     }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('renew' as const), pick, worker, token, runsOut: rarely }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('renew' as const), pick, worker, token, runsOut }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -91,7 +101,7 @@ const command: fc.Arbitrary<LedgerCommand> = fc.oneof(
       dynamic: fc.nat(3),
       claim: fc.nat(2),
       maxTurns: fc.constantFrom(1000, 1000, 1000, 6),
-      runsOut: rarely,
+      runsOut,
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('redeliver' as const), pick }) },

@@ -1,126 +1,282 @@
-import {
-  LedgerState,
-  PASS_SEP,
-  SEP,
-  type ClaimAnswer,
-  type ClaimRequest,
-  type SettleAnswer,
-  type SettleRequest,
-} from '../../src/core/ledger-state.js';
-import type { Ledger } from '../../src/ports/ledger.js';
+import { expect } from '@jest/globals';
+import type { NodeDefinition } from 'flowcraft';
+import { LedgerState, type SettleRequest } from '../../src/core/ledger-state.js';
+import type { BlueprintPlan } from '../../src/core/plan.js';
+import { replayJournal, startTurns } from '../../src/core/replay.js';
+import type { TurnRecord } from '../../src/core/run.js';
+import { settlementOf, type Origin } from '../../src/core/settlement.js';
+import { turnRecord } from '../support/turn-records.js';
+import { LONG_LEASE_MS } from './ledger-bench.js';
+import type { LedgerCommand } from './ledger-commands.js';
+import { TokenRanks, type HistorySide } from './ledger-sides.js';
 
-/**
- * One of two ledgers that go through the same history. Tokens and times differ between them, so a history names tokens
- * by their rank: the order in which they came to be.
- */
-export interface HistorySide {
-  now(): Promise<number>;
-  install(state: LedgerState): Promise<boolean>;
-  /** Drops the state, as a loss of the server would; answers the time of the rebuild. */
-  drop(incarnation: string): Promise<number>;
-  claim(request: ClaimRequest): Promise<ClaimAnswer>;
-  renew(node: string, turn: string, worker: string, token: number, leaseMs: number): Promise<string>;
-  settle(request: SettleRequest): Promise<SettleAnswer>;
-  end(status: string): Promise<void>;
-  read(): Promise<LedgerState>;
+const WORKERS = ['w0', 'w1', 'w2'];
+const FAR_MICROSECONDS = 3_600_000_000;
+
+/** A settling whose token is a rank, so that it can be told to both sides, and told again later. */
+interface Told {
+  readonly request: Omit<SettleRequest, 'token'>;
+  readonly token: (ranks: TokenRanks) => number;
 }
 
-/** The ledger under test. */
-export function ledgerSide(ledger: Ledger, runId: string): HistorySide {
-  return {
-    now: () => ledger.now(),
-    install: (state) => ledger.install(runId, state),
-    drop: async (incarnation) => {
-      const answer = await ledger.lock(runId, 'rebuilder', 60_000, incarnation);
-      if (answer.kind !== 'locked') throw new Error(`The run could not be locked: ${JSON.stringify(answer)}`);
-      return answer.now;
+interface PickedTurn {
+  readonly node: string;
+  readonly turn: string;
+  readonly worker: string;
+  readonly token: number;
+  readonly passes: readonly string[];
+  readonly origin?: Origin;
+}
+
+/** One random history on two sides, compared after every step. */
+export class History {
+  private readonly ranks = [new TokenRanks(), new TokenRanks()] as const;
+  private readonly told: Told[] = [];
+  /** What was accepted, as the journal would hold it; the token is the rank. */
+  private readonly journal: TurnRecord[] = [];
+  private incarnation = 0;
+  private ended = false;
+
+  constructor(
+    private readonly plan: BlueprintPlan,
+    private readonly sides: readonly [HistorySide, HistorySide],
+  ) {}
+
+  async begin(): Promise<void> {
+    await this.both(async (side, ranks) => {
+      const state = new LedgerState();
+      const now = await side.now();
+      this.incarnation = ranks.meet(now);
+      state.open(startTurns(this.plan), String(now), now);
+      return side.install(state);
+    });
+    await this.compareFields({ kind: 'begin' });
+  }
+
+  async step(command: LedgerCommand): Promise<void> {
+    if (command.kind === 'advance') await this.advance(command);
+    else if (command.kind === 'claim') await this.claim(command);
+    else if (command.kind === 'renew') await this.renew(command);
+    else if (command.kind === 'settle') await this.settle(command);
+    else if (command.kind === 'redeliver') await this.tell(this.told[command.pick % Math.max(1, this.told.length)]);
+    else if (command.kind === 'rebuild') await this.rebuild(command);
+    else {
+      this.ended = true;
+      await this.both((side) => side.end('completed'));
+    }
+    await this.compareFields(command);
+  }
+
+  private async advance(command: Extract<LedgerCommand, { kind: 'advance' }>): Promise<void> {
+    const { worker, claim, taken, rescued } = command;
+    const open = (await this.turns()).filter((t) => t.state === 'R' || t.state === 'C');
+    const turn = open[command.pick % Math.max(1, open.length)];
+    if (!turn) return;
+    const name = WORKERS[worker] ?? '';
+    const answers = await this.both(
+      async (side, ranks) => {
+        const answer = await side.claim({
+          node: turn.node,
+          turn: turn.turn,
+          worker: name,
+          leaseMs: LONG_LEASE_MS,
+          floor: 0,
+          mode: 'again',
+        });
+        return [answer, ranks.claimAnswer(answer)] as const;
+      },
+      ([, comparable]) => comparable,
+    );
+    const [granted] = answers[0];
+    if (granted.kind !== 'granted') return;
+    await this.settleTurn(turn, granted.token, {
+      worker: name,
+      outcome: rescued && this.plan.nodes.get(turn.node)?.fallback !== undefined ? 'rescued' : 'completed',
+      taken,
+      dynamic: taken % 4,
+      claim,
+      maxTurns: 1000,
+      leaseMs: LONG_LEASE_MS,
+    });
+  }
+
+  private async claim(command: Extract<LedgerCommand, { kind: 'claim' }>): Promise<void> {
+    const { node, turn, token } = await this.pick(command.pick);
+    const stale = (await this.reference()).counts().token;
+    await this.both(async (side, ranks) => {
+      const held = this.real(token, ranks);
+      const floor = {
+        none: () => 0,
+        seen: () => this.real(stale, ranks),
+        far: () => this.real(stale, ranks) + FAR_MICROSECONDS,
+      }[command.floor]();
+      const takeover = { none: {}, held: { takeover: held }, stale: { takeover: held + 1 } }[command.takeover];
+      const request = {
+        node,
+        turn,
+        worker: WORKERS[command.worker] ?? '',
+        leaseMs: command.runsOut ? 0 : LONG_LEASE_MS,
+        floor,
+        mode: command.mode,
+        ...takeover,
+      };
+      const answer = await side.claim(request);
+      return [ranks.claimAnswer(answer), answer.kind === 'granted' && answer.token > floor];
+    });
+  }
+
+  private async renew(command: Extract<LedgerCommand, { kind: 'renew' }>): Promise<void> {
+    const claimed = (await this.turns()).filter((t) => t.state === 'C');
+    const { node, turn, token, worker } =
+      (command.pick % 4 > 0 ? claimed[command.pick % Math.max(1, claimed.length)] : undefined) ??
+      (await this.pick(command.pick));
+    const name = command.worker === 2 ? 'w2' : worker;
+    await this.both((side, ranks) =>
+      side.renew(node, turn, name, vary(command.token, this.real(token, ranks)), command.runsOut ? 0 : LONG_LEASE_MS),
+    );
+  }
+
+  private async settle(command: Extract<LedgerCommand, { kind: 'settle' }>): Promise<void> {
+    const turn = await this.pick(command.pick);
+    const { outcome, taken, dynamic, claim, maxTurns } = command;
+    const leaseMs = command.runsOut ? 0 : LONG_LEASE_MS;
+    await this.settleTurn(
+      turn,
+      turn.token,
+      { worker: WORKERS[command.worker] ?? '', outcome, taken, dynamic, claim, maxTurns, leaseMs },
+      command.token,
+    );
+  }
+
+  private async settleTurn(
+    turn: PickedTurn,
+    token: number,
+    wish: {
+      worker: string;
+      outcome: string;
+      taken: number;
+      dynamic: number;
+      claim: number;
+      maxTurns: number;
+      leaseMs: number;
     },
-    claim: (request) => ledger.claim(runId, request),
-    renew: (...args) => ledger.renew(runId, ...args),
-    settle: (request) => ledger.settle(runId, request),
-    end: (status) => ledger.end(runId, status),
-    read: () => ledger.read(runId),
-  };
+    choice: 'held' | 'stale' | 'bogus' = 'held',
+  ): Promise<void> {
+    const { worker, claim, maxTurns, leaseMs } = wish;
+    // A turn settles once: what settles it again, under whatever token, says what the journal says.
+    const before = this.journal.find((row) => row.nodeId === turn.node && row.turn === turn.turn);
+    const row = before ?? this.row(turn, wish);
+    const request = { settlement: settlementOf(this.plan, row, turn.origin), worker, claim, maxTurns, leaseMs };
+    const rank = token === 0 ? undefined : this.ranks[0].meet(token);
+    const told: Told = { request, token: (ranks) => vary(choice, rank === undefined ? 0 : ranks.token(rank)) };
+    const answer = await this.tell(told);
+    if (answer !== 'accepted' || rank === undefined) return;
+    this.told.push(told);
+    if (row !== before && row.status !== 'awaiting') this.journal.push({ ...row, token: rank });
+  }
+
+  private async tell(told: Told | undefined): Promise<string> {
+    if (!told) return 'nothing';
+    const answers = await this.both(
+      async (side, ranks) => {
+        const answer = await side.settle({ ...told.request, token: told.token(ranks) });
+        return [answer.kind, ranks.settleAnswer(answer)] as const;
+      },
+      ([, comparable]) => comparable,
+    );
+    return answers[0][0];
+  }
+
+  /** Loses the state and builds it again from a part of the journal, as after a failover that lost the last writes. */
+  private async rebuild(command: Extract<LedgerCommand, { kind: 'rebuild' }>): Promise<void> {
+    if (this.ended) return;
+    const rows = this.journal.slice(0, Math.ceil((this.journal.length * Math.max(50, command.keep)) / 100));
+    this.journal.splice(rows.length);
+    const last = this.incarnation;
+    await this.both(async (side, ranks) => {
+      const now = await side.drop(String(ranks.token(last)));
+      const highest = Math.max(now, ranks.highest + 1);
+      this.incarnation = ranks.meet(highest);
+      const state = replayJournal(this.plan, rows, {
+        token: highest,
+        now,
+        graceMs: command.graceOver ? 0 : LONG_LEASE_MS,
+        maxTurns: 1000,
+      });
+      return side.install(state);
+    });
+  }
+
+  private row(
+    turn: { node: string; turn: string; passes: readonly string[] },
+    wish: { outcome: string; taken: number; dynamic: number },
+  ): TurnRecord {
+    const node = this.plan.nodes.get(turn.node);
+    const targets = [
+      ...new Set([
+        ...(node?.targets ?? []),
+        ...(node?.rescues ?? []).flatMap((id) => this.plan.nodes.get(id)?.targets ?? []),
+      ]),
+    ];
+    const taken = targets.filter((_, i) => (wish.taken & (1 << i)) !== 0);
+    const base = { turn: turn.turn, passes: turn.passes };
+    if (wish.outcome === 'awaiting') return turnRecord(turn.node, { ...base, status: 'awaiting' });
+    if (wish.outcome === 'rescued' && node?.fallback !== undefined)
+      return turnRecord(turn.node, { ...base, status: 'failed', rescuer: node.fallback });
+    if (wish.outcome !== 'completed') return turnRecord(turn.node, { ...base, status: 'failed' });
+    if (node?.definition.uses !== 'batch-scatter') return turnRecord(turn.node, { ...base, taken });
+    const dynamicNodes: NodeDefinition[] = Array.from({ length: wish.dynamic }, (_, i) => ({
+      id: `${turn.node}:${turn.turn}:${i}`,
+      uses: 'step',
+    }));
+    return turnRecord(turn.node, {
+      ...base,
+      taken,
+      dynamicNodes,
+      gather: String(node.definition.params?.['gatherNodeId']),
+    });
+  }
+
+  private reference(): Promise<LedgerState> {
+    return this.sides[0].read();
+  }
+
+  private async turns(): Promise<ReturnType<LedgerState['turns']>> {
+    return (await this.reference()).turns().sort((a, b) => (`${a.node} ${a.turn}` < `${b.node} ${b.turn}` ? -1 : 1));
+  }
+
+  /** A turn that there is, and now and then one that there is not. Its token is the reference's. */
+  private async pick(choice: number): Promise<PickedTurn> {
+    const turns: PickedTurn[] = await this.turns();
+    const nobody = { node: [...this.plan.nodes.keys()][0] ?? '', turn: 'never', worker: '', token: 0, passes: [] };
+    if (choice % 10 === 9) return nobody;
+    return turns[Math.floor(choice / 2) % Math.max(1, turns.length)] ?? nobody;
+  }
+
+  /** The same token on the other side. */
+  private real(referenceToken: number, ranks: TokenRanks): number {
+    return referenceToken === 0 ? 0 : ranks.token(this.ranks[0].meet(referenceToken));
+  }
+
+  private async both<T>(
+    call: (side: HistorySide, ranks: TokenRanks) => Promise<T>,
+    comparable: (answer: T) => unknown = (answer) => answer,
+  ): Promise<readonly [T, T]> {
+    const answers = [await call(this.sides[0], this.ranks[0]), await call(this.sides[1], this.ranks[1])] as const;
+    expect(comparable(answers[1])).toEqual(comparable(answers[0]));
+    return answers;
+  }
+
+  private async compareFields(after: LedgerCommand | { kind: 'begin' }): Promise<void> {
+    const [expected, found] = await Promise.all(
+      this.sides.map(async (side, i) =>
+        (this.ranks[i] ?? new TokenRanks()).fields(await side.read(), (await side.now()) + 1),
+      ),
+    );
+    expect({ after, fields: found }).toEqual({ after, fields: expected });
+  }
 }
 
-/** LedgerState with a time of its own, which moves with every call. */
-export function referenceSide(): HistorySide {
-  let time = 1_700_000_000_000_000;
-  const tick = () => (time += 1000);
-  let state = new LedgerState();
-  return {
-    now: async () => tick(),
-    install: async (next) => {
-      if (state.fields.size > 0) return false;
-      state = new LedgerState(new Map(next.fields));
-      return true;
-    },
-    drop: async () => {
-      state = new LedgerState();
-      return tick();
-    },
-    claim: async (request) => state.claim(request, tick()),
-    renew: async (node, turn, worker, token, leaseMs) => state.renew(node, turn, worker, token, leaseMs, tick()),
-    settle: async (request) => state.settle(request, tick()),
-    end: async (status) => state.close(status),
-    read: async () => new LedgerState(new Map(state.fields)),
-  };
-}
-
-/** Names the tokens of one side by rank, and rewrites answers and fields so that both sides' can be compared. */
-export class TokenRanks {
-  private readonly tokens: number[] = [];
-
-  /** The real token of a rank. */
-  token(rank: number): number {
-    return this.tokens[rank] ?? 0;
-  }
-
-  get highest(): number {
-    return Math.max(0, ...this.tokens);
-  }
-
-  rank(token: number): string {
-    if (token === 0) return 'none';
-    const rank = this.tokens.indexOf(token);
-    return rank < 0 ? `stranger ${token}` : `#${rank}`;
-  }
-
-  meet(token: number): number {
-    const known = this.tokens.indexOf(token);
-    return known >= 0 ? known : this.tokens.push(token) - 1;
-  }
-
-  claimAnswer(answer: ClaimAnswer): unknown {
-    if (answer.kind === 'granted') this.meet(answer.token);
-    if (answer.kind === 'unknown') return { ...answer, incarnation: this.rank(Number(answer.incarnation)) };
-    if (answer.kind === 'busy')
-      return { ...answer, token: this.rank(answer.token), retryInMs: answer.retryInMs > 0 ? 'some' : 'none' };
-    return 'token' in answer ? { ...answer, token: this.rank(answer.token) } : answer;
-  }
-
-  settleAnswer(answer: SettleAnswer): unknown {
-    if (answer.kind !== 'accepted') return answer;
-    for (const { token } of answer.fired) if (token !== undefined) this.meet(token);
-    const fired = answer.fired.map((f) => (f.token === undefined ? f : { ...f, token: this.rank(f.token) }));
-    return { ...answer, fired, token: this.rank(answer.token) };
-  }
-
-  /** `now`: claims that have run out and those that hold are told apart, however long they hold. */
-  fields(state: LedgerState, now: number): Record<string, string> {
-    const entries = [...state.fields].map(([name, value]) => [readable(name), this.field(name, value, now)] as const);
-    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
-  }
-
-  private field(name: string, value: string, now: number): string {
-    if (name === 't' || name === 'i') return this.rank(Number(value));
-    if (!name.startsWith(`s${SEP}`)) return readable(value);
-    const [state = '', passes = '', token = '', worker = '', until = '', claims = ''] = value.split(SEP);
-    const left = until === '0' ? 'none' : Number(until) > now ? 'held' : 'ran out';
-    return [state, readable(passes), this.rank(Number(token)), worker, left, claims].join(' | ');
-  }
-}
-
-function readable(text: string): string {
-  return text.replaceAll(SEP, ' | ').replaceAll(PASS_SEP, ' / ');
+function vary(choice: 'held' | 'stale' | 'bogus', token: number): number {
+  return choice === 'held' ? token : choice === 'stale' ? Math.max(0, token - 1) : token + 1_000_003;
 }

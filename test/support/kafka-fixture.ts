@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel, Partitioners, type Admin, type Message } from 'kafkajs';
+import { connect } from 'node:net';
+import { Kafka, logLevel, Partitioners, type Admin, type KafkaConfig, type Message } from 'kafkajs';
 import type { Job } from '../../src/core/envelope.js';
 import { KafkaJobQueue, type KafkaJobQueueOptions } from '../../src/drivers/kafka/kafka-job-queue.js';
 import { SystemClock } from '../../src/drivers/system/system-clock.js';
 import { SystemIds } from '../../src/drivers/system/system-ids.js';
 import type { JobHandler, RawMessage } from '../../src/ports/job-queue.js';
+import { FaultProxy } from './fault-proxy.js';
 import { RecordingLogger } from './recording-logger.js';
 
 export const BROKERS = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(',');
@@ -85,6 +87,22 @@ export class KafkaFixture {
     if (topics.length > 0) await this.admin.deleteTopics({ topics });
     await this.admin.disconnect();
   }
+}
+
+/** Brokers name their own address, so every connection has to be led through the proxy. */
+export function through(proxy: FaultProxy, config: Partial<KafkaConfig> = {}): KafkaConfig {
+  const socketFactory = ({ onConnect }: { onConnect: () => void }) =>
+    connect({ host: '127.0.0.1', port: proxy.port }, onConnect);
+  return { brokers: BROKERS, socketFactory, ...config };
+}
+
+export async function openProxy(): Promise<FaultProxy> {
+  const [host = '127.0.0.1', port = '9092'] = (BROKERS[0] ?? '').split(':');
+  return FaultProxy.open(Number(port), host);
+}
+
+export function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
 }
 
 export function aJob(number: number, runId = `run-${number}`): Job {

@@ -162,7 +162,8 @@ function isHopeless(error: unknown): boolean {
 }
 
 function nameOf(consistency: number): string {
-  return Object.entries(consistencies).find(([, value]) => value === consistency)?.[0] ?? String(consistency);
+  const names = Object.entries(consistencies) as [string, number][];
+  return names.find(([, value]) => value === consistency)?.[0] ?? String(consistency);
 }
 
 function messageOf(error: unknown): string {

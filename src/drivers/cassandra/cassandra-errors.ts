@@ -32,7 +32,8 @@ const UNAVAILABLE_CODES = new Set<unknown>([
   'EAI_AGAIN',
   'EPIPE',
 ]);
-const TOO_LARGE = /oversized mutation \((\d+)\/(\d+)\)|Request is too big: length (\d+) exceeds maximum allowed length (\d+)/;
+const TOO_LARGE =
+  /oversized mutation \((\d+)\/(\d+)\)|Request is too big: length (\d+) exceeds maximum allowed length (\d+)/;
 const MISSING_TABLE = /(?:unconfigured table|table) (?:\w+\.)?(\w+)(?: does not exist|$)/i;
 const MISSING_KEYSPACE = /keyspace '?(\w+)'? does not exist/i;
 const MISSING_COLUMN = /(?:Undefined column name|Unknown identifier) "?(\w+)"?.*? (?:in|of) table (?:\w+\.)?(\w+)/i;
@@ -62,7 +63,8 @@ export function isUnauthorized(error: unknown): boolean {
 /** Errors of a statement that no repetition can cure, as against one that lost a race with another process. */
 export function isRefused(error: unknown): boolean {
   if (!isFailure(error)) return true;
-  if (error.code === responseErrorCodes.invalid) return !/already exists|conflicts with an existing/i.test(error.message);
+  if (error.code === responseErrorCodes.invalid)
+    return !/already exists|conflicts with an existing/i.test(error.message);
   return error.code === responseErrorCodes.syntaxError || isUnauthorized(error);
 }
 
@@ -75,7 +77,10 @@ export function translated(error: unknown, operation: string, schema: CassandraS
   if (!isFailure(error) || error.code !== responseErrorCodes.invalid) return error;
   const large = TOO_LARGE.exec(error.message);
   if (large) {
-    const [bytes, limit] = large.slice(1).filter((n) => n !== undefined).map(Number);
+    const [bytes, limit] = large
+      .slice(1)
+      .filter((n) => n !== undefined)
+      .map(Number);
     return new ValueTooLargeError(`All that was written at once for ${operation}`, bytes ?? 0, limit ?? 0, {
       cause: error,
     });
@@ -101,11 +106,14 @@ function missingSchema(error: DriverFailure, schema: CassandraSchema): SchemaMis
 }
 
 /** The replication in the statement is a proposal: only the user knows the data centres. */
-export function missingKeyspace(schema: CassandraSchema, options?: { cause?: unknown; statement?: string }): SchemaMissingError {
+export function missingKeyspace(
+  schema: CassandraSchema,
+  options?: { cause?: unknown; statement?: string },
+): SchemaMissingError {
   const statement = options?.statement ?? schema.createKeyspace(1);
   return new SchemaMissingError(`The keyspace '${schema.keyspace}'`, `${statement};`, 'provision.keyspace', options);
 }
 
 function isFailure(error: unknown): error is DriverFailure {
-  return error instanceof Error;
+  return typeof error === 'object' && error !== null && 'message' in error;
 }

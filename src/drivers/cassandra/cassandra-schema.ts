@@ -125,7 +125,7 @@ function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> 
         runid: 'text',
         node_id: 'text',
         turn: 'text',
-        token: 'bigint',
+        fencing_token: 'bigint',
         status: 'text',
         action: 'text',
         worker: 'text',

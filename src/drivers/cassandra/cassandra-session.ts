@@ -1,4 +1,4 @@
-import { types, type QueryOptions } from 'cassandra-driver';
+import type { types, QueryOptions } from 'cassandra-driver';
 import { IllegalStateError } from '../../core/errors.js';
 import type { CassandraConnection } from './cassandra-client.js';
 import { translated } from './cassandra-errors.js';
@@ -20,7 +20,12 @@ export class CassandraSession {
   ) {}
 
   /** @param operation completes "Cassandra is not available for ..." */
-  async execute(operation: string, query: string, params: readonly unknown[], extra?: QueryOptions): Promise<types.ResultSet> {
+  async execute(
+    operation: string,
+    query: string,
+    params: readonly unknown[],
+    extra?: QueryOptions,
+  ): Promise<types.ResultSet> {
     const client = this.open();
     try {
       return await client.execute(query, [...params], { ...this.options(), ...extra });
@@ -35,7 +40,12 @@ export class CassandraSession {
   }
 
   /** Rows one by one, fetched in pages as the caller takes them. */
-  async *rows(operation: string, query: string, params: readonly unknown[], fetchSize: number): AsyncGenerator<types.Row> {
+  async *rows(
+    operation: string,
+    query: string,
+    params: readonly unknown[],
+    fetchSize: number,
+  ): AsyncGenerator<types.Row> {
     let pageState: string | undefined;
     do {
       const extra = { autoPage: false, fetchSize, ...(pageState === undefined ? {} : { pageState }) };
@@ -67,17 +77,22 @@ export class CassandraSession {
   }
 }
 
-/** Microseconds as CQL's bigint. */
-export function stampOf(microseconds: number): types.Long {
-  return types.Long.fromNumber(Math.floor(microseconds));
+/** Microseconds as CQL's bigint: text, which a client encodes however it is set up to hold large numbers. */
+export function stampOf(microseconds: number): string {
+  return String(Math.floor(microseconds));
 }
 
 /** Of a WRITETIME or a bigint column. */
 export function numberOf(value: unknown): number {
-  return types.Long.isLong(value) ? value.toNumber() : Number(value ?? 0);
+  return value === null || value === undefined ? 0 : Number((value as types.Long | bigint).toString());
 }
 
 /** Milliseconds of a timestamp column. */
 export function millisecondsOf(value: unknown): number {
-  return value instanceof Date ? value.getTime() : 0;
+  return value === null || value === undefined ? 0 : Number(value);
+}
+
+/** Of a text column; undefined if it is null. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

@@ -106,10 +106,13 @@ export class KafkaJobConsumer {
     if (!(await within(timeoutMs, this.starting, ignore))) this.connection.sever();
     await within(timeoutMs, this.commits.commit(), ignore);
     this.end();
-    if (!(await within(timeoutMs, this.consumer.disconnect(), ignore))) {
+    const leaving = this.consumer.disconnect();
+    if (!(await within(timeoutMs, leaving, ignore))) {
       this.logger.warn(
         `The Kafka consumer did not leave its group within ${timeoutMs} ms; others wait until its session ends`,
       );
+      this.connection.sever();
+      await within(timeoutMs, leaving, ignore);
     }
     this.connection.sever();
   }

@@ -74,6 +74,12 @@ export class RedisClient {
     this.unwatch();
   }
 
+  /** The open connection. @throws IllegalStateError while there is none */
+  get current(): RedisConnection {
+    if (!this.connection) throw new IllegalStateError('The connection to Redis is not open. Call connect() first.');
+    return this.connection;
+  }
+
   /**
    * @throws UnavailableError if it may succeed later
    * @throws IllegalStateError if the client is not connected, or is closed before the answer comes

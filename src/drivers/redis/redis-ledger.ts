@@ -9,7 +9,7 @@ import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
 import { decodeClaim, decodeSettle, encodeSettlement, Parts } from './ledger-messages.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisKeys } from './redis-keys.js';
-import { runScript, type ScriptName } from './redis-scripts.js';
+import { runScript, type ScriptArgument, type ScriptName } from './redis-scripts.js';
 
 export interface RedisLedgerOptions {
   /** First part of every key. Default `flowcraft`. */
@@ -60,7 +60,7 @@ export class RedisLedger implements Ledger {
     const ttlMs = state.get('x') === undefined ? this.runTtlMs : this.endedTtlMs;
     const fields = [...state.fields].flat();
     const keys = [this.keys.run(runId), this.keys.lock(runId)];
-    return Number(await this.script('install', ...keys, lock ?? '', ttlMs, ...fields)) === 1;
+    return Number(await this.script('install', ...keys, lock ?? '', ttlMs, fields)) === 1;
   }
 
   async claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer> {
@@ -132,7 +132,7 @@ export class RedisLedger implements Ledger {
       const shard = this.keys.idle(runId);
       shards.set(shard, [...(shards.get(shard) ?? []), runId]);
     }
-    await Promise.all([...shards].map(([shard, ids]) => this.script('touch', shard, ...ids)));
+    await Promise.all([...shards].map(([shard, ids]) => this.script('touch', shard, ids)));
   }
 
   async idle(idleMs: number, limit: number): Promise<string[]> {
@@ -157,7 +157,7 @@ export class RedisLedger implements Ledger {
     return Number(await this.script('elect', this.keys.election(name), owner, ttlMs)) === 1;
   }
 
-  private script(name: ScriptName, ...args: (string | number)[]): Promise<unknown> {
+  private script(name: ScriptName, ...args: ScriptArgument[]): Promise<unknown> {
     return this.client.call(name, (redis) => runScript(redis, name, ...args));
   }
 }

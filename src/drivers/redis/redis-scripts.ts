@@ -26,7 +26,9 @@ const SCRIPTS = {
 } as const;
 
 export type ScriptName = keyof typeof SCRIPTS;
-type Command = (this: RedisConnection, ...args: (string | number)[]) => Promise<unknown>;
+/** A long list goes as one argument, which ioredis flattens: a call cannot have as many arguments as a run has fields. */
+export type ScriptArgument = string | number | readonly string[];
+type Command = (this: RedisConnection, ...args: ScriptArgument[]) => Promise<unknown>;
 
 const defined = new WeakSet<RedisConnection>();
 
@@ -42,7 +44,7 @@ export function defineScripts(redis: RedisConnection): void {
 }
 
 /** The keys first, then the arguments, as the head of the script's file has them. */
-export function runScript(redis: RedisConnection, name: ScriptName, ...args: (string | number)[]): Promise<unknown> {
+export function runScript(redis: RedisConnection, name: ScriptName, ...args: ScriptArgument[]): Promise<unknown> {
   defineScripts(redis);
   const command = (redis as unknown as Record<string, Command>)[commandOf(name)] as Command;
   return command.apply(redis, args);

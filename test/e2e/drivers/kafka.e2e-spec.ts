@@ -2,7 +2,16 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
 import { IllegalStateError, TopicMissingError } from '../../../src/core/errors.js';
 import type { RawMessage } from '../../../src/ports/job-queue.js';
-import { aJob, BROKERS, eventually, Gate, KafkaFixture, nodeIdOf, TestHandler } from '../../support/kafka-fixture.js';
+import {
+  aJob,
+  BROKERS,
+  eventually,
+  Gate,
+  KafkaFixture,
+  nodeIdOf,
+  openSockets,
+  TestHandler,
+} from '../../support/kafka-fixture.js';
 
 let kafka: KafkaFixture;
 beforeEach(async () => {
@@ -316,18 +325,16 @@ describe('a rebalance', () => {
       }
     };
     const handlers = [handler(), handler(), handler()] as const;
-    const first = await queue.consume(handlers[0]);
-    const publishing = (async () => {
-      for (let i = 0; i < total; i += 20) {
+    const publish = async (from: number, to: number) => {
+      for (let i = from; i < to; i += 20) {
         await Promise.all(Array.from({ length: 20 }, (_, j) => queue.publish(aJob(i + j))));
         await checkCommits();
       }
-    })();
-    await handlers[0].receives(50);
-    await queue.consume(handlers[1]);
-    await handlers[1].receives(20);
-    await queue.consume(handlers[2]);
-    await publishing;
+    };
+    const first = await queue.consume(handlers[0]);
+    await Promise.all([publish(0, 200), handlers[0].receives(20).then(() => queue.consume(handlers[1]))]);
+    await Promise.all([publish(200, 400), queue.consume(handlers[2])]);
+    await publish(400, total);
     await first.stop();
     await checkCommits();
     await eventually(async () => (await kafka.committedTotal()) === total, 20_000);
@@ -477,10 +484,6 @@ describe('an instance of the user', () => {
     expect(groups[0]?.members[0]?.clientId).toBe('mine');
   });
 });
-
-function openSockets(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
-}
 
 function refedTimers(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;

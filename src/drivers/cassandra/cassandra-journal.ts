@@ -1,0 +1,67 @@
+import { types } from 'cassandra-driver';
+import type { TurnName, TurnRecord } from '../../core/run.js';
+import type { TurnWrite } from '../../ports/run-store.js';
+import { valueStatement } from './cassandra-values.js';
+import { stampOf, type CassandraSession } from './cassandra-session.js';
+import { TURN_COLUMNS, turnOfRow, turnParams } from './cassandra-turn-row.js';
+
+/** Rows a page: few where each may hold an output of a megabyte. */
+const PAGE_WITH_OUTPUTS = 50;
+const PAGE = 1000;
+/** Some servers refuse a longer list. */
+export const IN_LIMIT = 25;
+
+/** The journal of runs: how each turn of each node settled, with its output. */
+export class CassandraJournal {
+  private readonly insertCql: string;
+  private readonly oneCql: string;
+  private readonly allCql: string;
+  private readonly headsCql: string;
+  private readonly outputsCql: string;
+
+  constructor(private readonly session: CassandraSession) {
+    const table = session.schema.name('turns');
+    const columns = TURN_COLUMNS.join(', ');
+    const heads = TURN_COLUMNS.filter((column) => column !== 'output').join(', ');
+    this.insertCql = `INSERT INTO ${table} (runid, ${columns}) VALUES (?${', ?'.repeat(TURN_COLUMNS.length)}) USING TIMESTAMP ?`;
+    this.oneCql = `SELECT ${columns} FROM ${table} WHERE runid = ? AND node_id = ? AND turn = ?`;
+    this.allCql = `SELECT ${columns} FROM ${table} WHERE runid = ?`;
+    this.headsCql = `SELECT ${heads} FROM ${table} WHERE runid = ?`;
+    this.outputsCql = `SELECT node_id, turn, output FROM ${table} WHERE runid = ? AND (node_id, turn) IN ?`;
+  }
+
+  /** One mutation: the rows have one partition key. */
+  async write({ runId, record, values }: TurnWrite): Promise<void> {
+    const turn = { query: this.insertCql, params: [runId, ...turnParams(record), stampOf(record.token)] };
+    const rows = values.map((value) => valueStatement(this.session.schema, runId, value, record.token));
+    await this.session.batch('writing a turn', [turn, ...rows]);
+  }
+
+  async turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined> {
+    const result = await this.session.execute('reading a turn', this.oneCql, [runId, nodeId, turn]);
+    const row = result.rows[0];
+    return row && turnOfRow(row);
+  }
+
+  async turns(runId: string, outputs: boolean): Promise<TurnRecord[]> {
+    const [query, fetchSize] = outputs ? [this.allCql, PAGE_WITH_OUTPUTS] : [this.headsCql, PAGE];
+    const records: TurnRecord[] = [];
+    for await (const row of this.session.rows('reading the journal', query, [runId], fetchSize)) {
+      records.push(turnOfRow(row));
+    }
+    return records;
+  }
+
+  async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {
+    const found: (TurnName & { output: string })[] = [];
+    for (let i = 0; i < turns.length; i += IN_LIMIT) {
+      const names = turns.slice(i, i + IN_LIMIT).map(({ nodeId, turn }) => new types.Tuple(nodeId, turn));
+      const result = await this.session.execute('reading outputs', this.outputsCql, [runId, names]);
+      for (const row of result.rows) {
+        const output = String(row['output'] ?? '');
+        if (output !== '') found.push({ nodeId: String(row['node_id']), turn: String(row['turn']), output });
+      }
+    }
+    return found;
+  }
+}

@@ -1,0 +1,152 @@
+import type { WorkflowBlueprint } from 'flowcraft';
+import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
+import type { Logger } from '../../ports/logger.js';
+import type {
+  ForeignRun,
+  RunFilter,
+  RunStore,
+  StatusRow,
+  StatusWrite,
+  StoredValue,
+  TurnWrite,
+} from '../../ports/run-store.js';
+import { CassandraBlueprints } from './cassandra-blueprints.js';
+import { CassandraConnection, type CassandraConnectionOptions } from './cassandra-client.js';
+import { CassandraJournal } from './cassandra-journal.js';
+import { CassandraProvisioner, type CassandraProvisioning } from './cassandra-provision.js';
+import { CassandraRunIndex } from './cassandra-run-index.js';
+import { CassandraRuns } from './cassandra-runs.js';
+import { CassandraSchema, type SchemaNames } from './cassandra-schema.js';
+import { CassandraSession } from './cassandra-session.js';
+import { CassandraStatuses } from './cassandra-statuses.js';
+import { CassandraValues } from './cassandra-values.js';
+
+export interface CassandraRunStoreOptions extends CassandraConnectionOptions, SchemaNames {
+  readonly provision?: CassandraProvisioning;
+}
+
+/** The durable truth about runs, in Cassandra 4.1 or newer. Each concern of the port has a class of its own. */
+export class CassandraRunStore implements RunStore {
+  readonly connection: CassandraConnection;
+  private readonly provisioner: CassandraProvisioner;
+  private readonly runs: CassandraRuns;
+  private readonly index: CassandraRunIndex;
+  private readonly journal: CassandraJournal;
+  private readonly contextValues: CassandraValues;
+  private readonly statuses: CassandraStatuses;
+  private readonly blueprints: CassandraBlueprints;
+
+  /** @throws ConfigurationError for names that are no identifiers */
+  constructor(
+    options: CassandraRunStoreOptions,
+    private readonly logger: Logger,
+  ) {
+    const schema = new CassandraSchema(options);
+    this.connection = new CassandraConnection(options, logger);
+    this.provisioner = new CassandraProvisioner(this.connection, schema, options.provision ?? {}, logger);
+    const session = new CassandraSession(this.connection, schema);
+    this.runs = new CassandraRuns(session);
+    this.index = new CassandraRunIndex(session);
+    this.journal = new CassandraJournal(session);
+    this.contextValues = new CassandraValues(session);
+    this.statuses = new CassandraStatuses(session);
+    this.blueprints = new CassandraBlueprints(session);
+  }
+
+  /** @throws ConnectError after `connectTimeoutMs`; may then be called again */
+  async connect(): Promise<void> {
+    await this.connection.connect();
+  }
+
+  /** @throws SchemaMissingError, ConfigurationError if a table has another shape, UnavailableError */
+  async provision(): Promise<void> {
+    await this.provisioner.provision();
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close();
+  }
+
+  async accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }> {
+    await this.index.add(run.runId, run.createdAt, run.blueprintId);
+    const answer = await this.runs.accept(run);
+    if (!answer.accepted && answer.run.createdAt !== run.createdAt) await this.removeEntry(run);
+    return answer;
+  }
+
+  async run(runId: string): Promise<RunRecord | undefined> {
+    return this.runs.read(runId);
+  }
+
+  async end(
+    runId: string,
+    status: EndStatus,
+    reason: string | undefined,
+    at: number,
+  ): Promise<{ ended: boolean; run: RunRecord | undefined }> {
+    return this.runs.end(runId, status, reason, at);
+  }
+
+  /** Reaches back 30 days at most: older entries have expired. */
+  async list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
+    return this.index.list(filter);
+  }
+
+  async turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined> {
+    return this.journal.turn(runId, nodeId, turn);
+  }
+
+  async turns(runId: string, outputs = true): Promise<TurnRecord[]> {
+    return this.journal.turns(runId, outputs);
+  }
+
+  /** @throws ValueTooLargeError if all values of the turn together exceed what the server takes as one mutation */
+  async write(write: TurnWrite): Promise<void> {
+    await this.journal.write(write);
+  }
+
+  async values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
+    return this.contextValues.some(runId, keys);
+  }
+
+  async allValues(runId: string): Promise<StoredValue[]> {
+    return this.contextValues.all(runId);
+  }
+
+  async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {
+    return this.journal.outputs(runId, turns);
+  }
+
+  async writeStatus(write: StatusWrite): Promise<void> {
+    await this.statuses.write(write);
+  }
+
+  async status(runId: string): Promise<StatusRow | undefined> {
+    return this.statuses.read(runId);
+  }
+
+  async touchStatus(runId: string, stamp: number, at: number): Promise<void> {
+    await this.statuses.touch(runId, stamp, at);
+  }
+
+  async foreign(runId: string): Promise<ForeignRun | undefined> {
+    return this.statuses.foreign(runId);
+  }
+
+  async saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {
+    await this.blueprints.save(hash, blueprint);
+  }
+
+  async blueprint(blueprintId: string, hash: string): Promise<WorkflowBlueprint | undefined> {
+    return this.blueprints.read(blueprintId, hash);
+  }
+
+  /** A run that is listed twice harms nobody, so that a failure here is not the caller's. */
+  private async removeEntry({ runId, createdAt }: RunRecord): Promise<void> {
+    try {
+      await this.index.remove(runId, createdAt);
+    } catch (error) {
+      this.logger.debug('The index entry of a run that existed already was not removed', { runId, error });
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { types } from 'cassandra-driver';
+import { UnavailableError } from '../../core/errors.js';
+import { isEndStatus, type EndStatus, type RunRecord } from '../../core/run.js';
+import { isUndecided } from './cassandra-errors.js';
+import { millisecondsOf, textOf, type CassandraSession } from './cassandra-session.js';
+import { UncertainAttempts } from './uncertain-attempts.js';
+
+/** A server that gives up on a lightweight transaction is asked again at once, so often. */
+const UNDECIDED_RETRIES = 3;
+
+/** The table of runs. It is written by lightweight transactions only, which decide who accepts and who ends a run. */
+export class CassandraRuns {
+  private readonly attempts = new UncertainAttempts();
+  private readonly insertCql: string;
+  private readonly endCql: string;
+  private readonly readCql: string;
+
+  constructor(private readonly session: CassandraSession) {
+    const table = session.schema.name('runs');
+    this.insertCql =
+      `INSERT INTO ${table} (runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, created_at, status, accepted_by)` +
+      ` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`;
+    this.endCql = `UPDATE ${table} SET status = ?, reason = ?, ended_at = ?, ended_by = ? WHERE runid = ? IF status = 'running'`;
+    this.readCql =
+      `SELECT runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, created_at, status, reason, ended_at, ended_by` +
+      ` FROM ${table} WHERE runid = ?`;
+  }
+
+  async accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }> {
+    const what = JSON.stringify(['accept', run.runId, run.createdAt, run.inputHash]);
+    return this.attempt(what, async (attempt) => {
+      const { runId, blueprintId, blueprintVersion, blueprintHash, input, inputHash, tags, createdAt, status } = run;
+      const params = [
+        runId,
+        blueprintId,
+        blueprintVersion,
+        blueprintHash,
+        input,
+        inputHash,
+        tags,
+        createdAt,
+        status,
+        attempt,
+      ];
+      const result = await this.decide('accepting a run', this.insertCql, params);
+      const row = result.first();
+      if (result.wasApplied()) return { accepted: true, run };
+      // A try of ours that seemed lost may have been applied.
+      return { accepted: row['accepted_by'] === attempt, run: runOf(row) };
+    });
+  }
+
+  async read(runId: string): Promise<RunRecord | undefined> {
+    const result = await this.session.execute('reading a run', this.readCql, [runId]);
+    const row = result.rows[0];
+    return row && runOf(row);
+  }
+
+  async end(
+    runId: string,
+    status: EndStatus,
+    reason: string | undefined,
+    at: number,
+  ): Promise<{ ended: boolean; run: RunRecord | undefined }> {
+    const what = JSON.stringify(['end', runId, status, at, reason ?? null]);
+    return this.attempt(what, async (attempt) => {
+      const params = [status, reason ?? null, at, attempt, runId];
+      const decided = await this.decide('ending a run', this.endCql, params);
+      const result = await this.session.readSerial('reading a run that ended', this.readCql, [runId]);
+      const row = result.rows[0];
+      return { ended: decided.wasApplied() || row?.['ended_by'] === attempt, run: row && runOf(row) };
+    });
+  }
+
+  /** Keeps the name of an attempt whose outcome is unknown, for when the caller repeats it. */
+  private async attempt<T>(what: string, write: (attempt: string) => Promise<T>): Promise<T> {
+    const attempt = this.attempts.take(what);
+    try {
+      return await write(attempt);
+    } catch (error) {
+      if (error instanceof UnavailableError) this.attempts.keep(what, attempt);
+      throw error;
+    }
+  }
+
+  private async decide(operation: string, query: string, params: readonly unknown[]): Promise<types.ResultSet> {
+    for (let retry = 0; ; retry++) {
+      try {
+        return await this.session.execute(operation, query, params);
+      } catch (error) {
+        const undecided = error instanceof UnavailableError && isUndecided(error.cause);
+        if (!undecided || retry === UNDECIDED_RETRIES) throw error;
+      }
+    }
+  }
+}
+
+function runOf(row: types.Row): RunRecord {
+  const status = String(row['status']);
+  const reason = textOf(row['reason']);
+  const ended = isEndStatus(status);
+  return {
+    runId: String(row['runid']),
+    blueprintId: String(row['blueprint_id']),
+    blueprintVersion: textOf(row['blueprint_version']) ?? null,
+    blueprintHash: String(row['blueprint_hash']),
+    input: String(row['input']),
+    inputHash: String(row['input_hash']),
+    tags: (row['tags'] as string[] | null) ?? [],
+    createdAt: millisecondsOf(row['created_at']),
+    status: ended ? status : 'running',
+    ...(ended ? { endedAt: millisecondsOf(row['ended_at']) } : {}),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}

@@ -1,0 +1,75 @@
+import type { types } from 'cassandra-driver';
+import type { TurnRecord, TurnStatus } from '../../core/run.js';
+import { millisecondsOf, numberOf, stampOf } from './cassandra-session.js';
+
+/** What people never filter by: one column of JSON. Its `action` is the exact one; the column is for people. */
+type Detail = Pick<
+  TurnRecord,
+  | 'passes'
+  | 'action'
+  | 'taken'
+  | 'rescuer'
+  | 'dynamicNodes'
+  | 'gather'
+  | 'writes'
+  | 'inputsWritten'
+  | 'error'
+  | 'awaiting'
+>;
+
+/** Every column of a row, in the order of `turnParams`. The output comes last, so that it can be left out. */
+export const TURN_COLUMNS = [
+  'node_id',
+  'turn',
+  'fencing_token',
+  'status',
+  'action',
+  'worker',
+  'attempts',
+  'claims',
+  'started_at',
+  'ended_at',
+  'error',
+  'detail',
+  'output',
+] as const;
+
+/** No column is ever null: see the schema. An empty text stands for what is absent. */
+export function turnParams(record: TurnRecord): unknown[] {
+  const { passes, action, taken, rescuer, dynamicNodes, gather, writes, inputsWritten, error, awaiting } = record;
+  const detail: Detail = { passes, taken, writes, inputsWritten };
+  const present = { action, rescuer, dynamicNodes, gather, error, awaiting };
+  return [
+    record.nodeId,
+    record.turn,
+    stampOf(record.token),
+    record.status,
+    action ?? '',
+    record.worker,
+    record.attempts,
+    record.claims,
+    record.startedAt,
+    record.endedAt,
+    error?.message ?? '',
+    JSON.stringify({ ...detail, ...present }),
+    record.output ?? '',
+  ];
+}
+
+export function turnOfRow(row: types.Row): TurnRecord {
+  const detail = JSON.parse(String(row['detail'])) as Detail;
+  const output = row['output'] as unknown;
+  return {
+    ...detail,
+    nodeId: String(row['node_id']),
+    turn: String(row['turn']),
+    token: numberOf(row['fencing_token']),
+    status: String(row['status']) as TurnStatus,
+    worker: String(row['worker']),
+    attempts: Number(row['attempts']),
+    claims: Number(row['claims']),
+    startedAt: millisecondsOf(row['started_at']),
+    endedAt: millisecondsOf(row['ended_at']),
+    ...(typeof output === 'string' && output !== '' ? { output } : {}),
+  };
+}

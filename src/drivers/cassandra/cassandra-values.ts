@@ -1,0 +1,66 @@
+import type { types } from 'cassandra-driver';
+import type { StoredValue, ValueWrite } from '../../ports/run-store.js';
+import type { CassandraSchema } from './cassandra-schema.js';
+import { numberOf, stampOf, type CassandraSession, type Statement } from './cassandra-session.js';
+
+const PAGE = 200;
+/** Some servers refuse a longer list. */
+const IN_LIMIT = 25;
+
+/** The context values of runs: a row for each key that was ever written. */
+export class CassandraValues {
+  private readonly someCql: string;
+  private readonly allCql: string;
+
+  constructor(private readonly session: CassandraSession) {
+    const table = session.schema.name('values');
+    this.allCql = `SELECT key, deleted, is_ref, value, WRITETIME(deleted) AS stamp FROM ${table} WHERE runid = ?`;
+    this.someCql = `${this.allCql} AND key IN ?`;
+  }
+
+  async some(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
+    const distinct = [...new Set(keys)];
+    const found: StoredValue[] = [];
+    for (let i = 0; i < distinct.length; i += IN_LIMIT) {
+      const part = distinct.slice(i, i + IN_LIMIT);
+      const result = await this.session.execute('reading context values', this.someCql, [runId, part]);
+      found.push(...result.rows.map(valueOfRow));
+    }
+    return found;
+  }
+
+  async all(runId: string): Promise<StoredValue[]> {
+    const found: StoredValue[] = [];
+    for await (const row of this.session.rows('reading the context', this.allCql, [runId], PAGE)) {
+      found.push(valueOfRow(row));
+    }
+    return found;
+  }
+
+  /** Several keys under one stamp, as one mutation. */
+  async write(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void> {
+    if (values.length === 0) return;
+    const statements = values.map((value) => valueStatement(this.session.schema, runId, value, stamp));
+    await this.session.batch('writing context values', statements);
+  }
+}
+
+/** A deleted key is a row that says so: a tombstone would be gone some day, and what lies below would show again. */
+export function valueStatement(schema: CassandraSchema, runId: string, value: ValueWrite, stamp: number): Statement {
+  const isRef = value.deleted !== true && value.ref !== undefined;
+  const deleted = value.deleted === true || (value.value === undefined && !isRef);
+  const text = deleted ? '' : isRef ? JSON.stringify([value.ref.nodeId, value.ref.turn]) : value.value;
+  return {
+    query: `INSERT INTO ${schema.name('values')} (runid, key, deleted, is_ref, value) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`,
+    params: [runId, value.key, deleted, isRef, text, stampOf(stamp)],
+  };
+}
+
+function valueOfRow(row: types.Row): StoredValue {
+  const stored = { key: String(row['key']), stamp: numberOf(row['stamp']) };
+  if (row['deleted'] === true) return { ...stored, deleted: true };
+  const text = String(row['value']);
+  if (row['is_ref'] !== true) return { ...stored, value: text };
+  const [nodeId, turn] = JSON.parse(text) as [string, string];
+  return { ...stored, ref: { nodeId, turn } };
+}
