@@ -4,6 +4,7 @@ import { BlueprintNotFoundError, NodeImplementationMissingError } from '../core/
 import { planBlueprint, type BlueprintPlan } from '../core/plan.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore } from '../ports/run-store.js';
+import type { BlueprintSettings } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 
 const SNAPSHOTS_KEPT = 500;
@@ -20,6 +21,7 @@ export class BlueprintCatalog {
     private readonly runtime: FlowcraftRuntime,
     private readonly store: RunStore,
     private readonly logger: Logger,
+    private readonly unknownNodes: BlueprintSettings['unknownNodes'] = 'refuse',
   ) {}
 
   /** Takes all blueprints of the runtime. Node implementations must be registered by then. */
@@ -41,7 +43,8 @@ export class BlueprintCatalog {
       this.snapshots.set(plan.hash, plan);
       this.broken.delete(blueprint.id);
       const missing = this.missingIn(plan);
-      if (missing) throw missing;
+      if (missing && this.unknownNodes === 'refuse') throw missing;
+      if (missing) this.logger.warn(`${missing.message} Until then these nodes fail.`);
     } catch (error) {
       this.broken.set(blueprint.id, error as Error);
       this.logger.error(`Blueprint '${blueprint.id}' is refused: ${(error as Error).message}`);

@@ -1,7 +1,7 @@
 import type { ISerializer, WorkflowResult } from 'flowcraft';
 import { RunEndedError, RunNotFoundError } from '../core/errors.js';
 import { assertRunId } from '../core/identifiers.js';
-import { isEndStatus, type RunStatus } from '../core/run.js';
+import { isEndStatus, type EndStatus, type RunStatus } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunSignals } from '../ports/run-signals.js';
@@ -126,17 +126,20 @@ export class Client {
   }
 
   async cancel(runId: string, reason: string | undefined): Promise<void> {
+    const status = await this.end(runId, 'cancelled', reason ?? 'Cancelled by the client.');
+    if (status !== 'cancelled') throw new RunEndedError(runId, status);
+  }
+
+  /** Ends a run as the caller decides, unless it has ended already. Answers the status that it has then. */
+  async end(runId: string, status: EndStatus, reason: string | undefined): Promise<EndStatus> {
     const { store, ledger, finisher, signals, persistence } = this.parts;
     const run = await this.find(runId);
     const [record, state, now] = await Promise.all([store.run(runId), ledger.read(runId), ledger.now()]);
-    if (record && isEndStatus(record.status)) {
-      if (record.status === 'cancelled') return;
-      throw new RunEndedError(runId, record.status);
-    }
+    if (record && isEndStatus(record.status)) return record.status;
     const stamp = Math.max(now, state.counts().token) + 1;
-    const status = await finisher.finish(run, 'cancelled', reason ?? 'Cancelled by the client.', stamp);
-    if (status !== 'cancelled') throw new RunEndedError(runId, status);
-    await persistence.until(() => signals.announceCancel(runId), { runId });
+    const final = await finisher.finish(run, status, reason, stamp);
+    if (final === status) await persistence.until(() => signals.announceCancel(runId), { runId });
+    return final;
   }
 
   /** Polls the journal, so that watching a run costs its workers nothing. */

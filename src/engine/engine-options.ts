@@ -3,6 +3,16 @@ export interface EngineOptions {
   readonly worker: WorkerSettings;
   readonly limits: LimitSettings;
   readonly reconciler: ReconcilerSettings;
+  /** Default: `unknownNodes` refuse. */
+  readonly blueprints?: BlueprintSettings;
+}
+
+export interface BlueprintSettings {
+  /**
+   * `refuse`: a run of a blueprint that names an unknown node type is not started, and its jobs are left to workers that
+   * know it. `fail`: such a node fails when it executes, as in flowcraft.
+   */
+  readonly unknownNodes: 'refuse' | 'fail';
 }
 
 export interface WorkerSettings {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { DIContainer, NodeRegistry, RuntimeOptions } from 'flowcraft';
 import { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
@@ -58,6 +59,9 @@ export class Engine {
   readonly reconciler: Reconciler;
   readonly processor: TurnProcessor;
   readonly finisher: Finisher;
+  readonly prober: Prober;
+  readonly handler: EngineJobHandler;
+  readonly runs: ActiveRuns;
   /** Calls that wait for a server to come back. */
   readonly persistence: Persistence;
   private readonly stopped = new AbortController();
@@ -69,6 +73,8 @@ export class Engine {
     const { options } = configuration;
     const workerId = ids.workerId();
     const stopping = new AbortController();
+    // whatever waits for a server or a claim listens to these
+    setMaxListeners(0, stopping.signal, this.stopped.signal);
     this.flowcraft = new FlowcraftRuntime(
       configuration.runtime,
       configuration.nodes ?? {},
@@ -79,8 +85,9 @@ export class Engine {
     const { persistence, flowcraft } = this;
     const { serializer } = flowcraft.runtime;
     const codec = new ValueCodec(serializer, options.limits.maxValueBytes);
-    this.catalog = new BlueprintCatalog(flowcraft, store, logger);
-    const runs = new ActiveRuns(store, this.catalog, codec, clock);
+    this.catalog = new BlueprintCatalog(flowcraft, store, logger, options.blueprints?.unknownNodes);
+    this.runs = new ActiveRuns(store, this.catalog, codec, clock);
+    const { runs } = this;
     const sources: ContextSources = { store, runs, codec, persistence };
     const rebuilder = new Rebuilder(ledger, store, persistence, clock, ids, logger, workerId, options);
     this.finisher = new Finisher(store, ledger, signals, persistence, clock, logger, flowcraft, sources, options);
@@ -116,16 +123,16 @@ export class Engine {
       logger,
       worker: workerId,
       options,
-      canExecute: (uses) => flowcraft.hasImplementation(uses),
+      canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
       stopping: stopping.signal,
     });
-    const prober = new Prober(ledger, queue, rebuilder, finisher, persistence, logger);
-    const handler = new EngineJobHandler({
+    this.prober = new Prober(ledger, queue, rebuilder, finisher, persistence, logger);
+    this.handler = new EngineJobHandler({
       queue,
       runs,
       flowcraft,
       processor: this.processor,
-      prober,
+      prober: this.prober,
       persistence,
       clock,
       ids,
@@ -137,7 +144,7 @@ export class Engine {
       id: workerId,
       queue,
       ledger,
-      handler,
+      handler: this.handler,
       processor: this.processor,
       leases,
       activity,

@@ -64,7 +64,7 @@ export class FlowcraftRuntime {
       ...given,
       registry: this.userRegistry as NodeRegistry,
       blueprints: this.blueprints,
-      dependencies: { adapter, ...(given.dependencies) },
+      dependencies: { adapter, ...given.dependencies },
       eventBus,
       logger: given.logger ?? quiet(logger),
       serializer: given.serializer ?? new JsonSerializer(),

@@ -1,4 +1,4 @@
-import { decodeJob, jobTurn, type Job } from '../core/envelope.js';
+import { decodeJob, encodeJob, jobTurn, type Job } from '../core/envelope.js';
 import {
   BlueprintNotFoundError,
   ErrorCode,
@@ -60,6 +60,12 @@ export class EngineJobHandler implements JobHandler {
       this.handling--;
       this.waiting.shift()?.();
     }
+  }
+
+  /** Processes a job that did not come from the topic, to the end of its turn. */
+  async execute(job: Job): Promise<void> {
+    const value = Buffer.from(encodeJob(job));
+    await this.route(job, { value, key: Buffer.from(job.runId), headers: {}, partition: -1, offset: '-1' });
   }
 
   private async decode(message: RawMessage): Promise<Job | undefined> {
@@ -138,11 +144,15 @@ export class EngineJobHandler implements JobHandler {
       logger.warn('Dropped a job of a run that does not exist.', { runId: job.runId, nodeId: job.nodeId });
       return;
     }
-    if (job.probe) return prober.probe(run);
+    if (job.probe) {
+      await prober.probe(run);
+      return;
+    }
     // a foreign client also sends jobs for fallback nodes: which nodes start is decided here
     if (job.turn === undefined && !run.plan.startNodeIds.includes(job.nodeId)) return;
     const uses = run.plan.nodes.get(job.nodeId)?.definition.uses;
-    if (uses !== undefined && !flowcraft.hasImplementation(uses)) {
+    const failsUnknown = this.parts.options.blueprints?.unknownNodes === 'fail';
+    if (uses !== undefined && !failsUnknown && !flowcraft.hasImplementation(uses)) {
       return this.putBack(
         job,
         message,

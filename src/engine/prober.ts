@@ -20,8 +20,8 @@ export class Prober {
     private readonly logger: Logger,
   ) {}
 
-  /** Sends the open turns that nobody holds again, and ends a run that has none. */
-  async probe(run: ActiveRun): Promise<void> {
+  /** Sends the open turns that nobody holds again, and ends a run that has none. Answers the nodes that were sent. */
+  async probe(run: ActiveRun): Promise<readonly string[]> {
     const { runId } = run;
     for (;;) {
       const [state, now] = await this.persistence.until(
@@ -34,12 +34,12 @@ export class Prober {
       }
       if (state.get('x') !== undefined) {
         await this.persistence.until(() => this.ledger.forget(runId), { runId });
-        return;
+        return [];
       }
       const open = state.turns().filter((t) => t.state === 'R' || t.state === 'C');
       if (open.length === 0) {
         await this.finisher.review(run, state.counts());
-        return;
+        return [];
       }
       const stuck = open.filter((t) => t.state === 'R' || t.until <= now);
       if (stuck.length > 0)
@@ -51,7 +51,7 @@ export class Prober {
         stuck.map((t) => this.queue.publish({ runId, blueprintId: run.plan.id, nodeId: t.node, turn: t.turn })),
       );
       await this.persistence.until(() => this.ledger.touch([runId]), { runId });
-      return;
+      return stuck.map((t) => t.node);
     }
   }
 }

@@ -37,14 +37,21 @@ export class Reconciler {
     private readonly options: EngineOptions,
   ) {}
 
-  async sweep(stalledThresholdSeconds = this.options.reconciler.stalledThresholdSeconds): Promise<ReconciliationStats> {
+  /** `alone` false: sweeps even if another does so at this time, which is harmless. `seen` gets the runs that stalled. */
+  async sweep(
+    stalledThresholdSeconds = this.options.reconciler.stalledThresholdSeconds,
+    { alone = true, seen }: { alone?: boolean; seen?: Set<string> } = {},
+  ): Promise<ReconciliationStats> {
     const stats: ReconciliationStats = { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 };
-    if (!(await this.ledger.elect('sweep', this.worker, SWEEP_LEASE_MS))) return stats;
+    if (alone && !(await this.ledger.elect('sweep', this.worker, SWEEP_LEASE_MS))) return stats;
     const thresholdMs = stalledThresholdSeconds * 1000;
     const limit = this.options.reconciler.maxRunsPerSweep;
     const idle = new Set(await this.ledger.idle(thresholdMs, limit));
     for (const runId of await this.forgotten(thresholdMs, Math.max(0, limit - idle.size))) idle.add(runId);
-    for (const runId of idle) await this.ask(runId, stats);
+    for (const runId of idle) {
+      seen?.add(runId);
+      await this.ask(runId, stats);
+    }
     if (stats.stalledRuns > 0) {
       this.logger.log(
         `Sweep: ${stats.stalledRuns} stalled, ${stats.reconciledRuns} asked to go on, ${stats.failedRuns} failed.`,

@@ -62,10 +62,7 @@ export class TurnClaimer {
         mode,
         ...(takeover === undefined ? {} : { takeover }),
       };
-      const [answer, row] = await Promise.all([
-        this.persistence.until(() => this.ledger.claim(runId, request), { runId, ...name }),
-        this.persistence.until(() => this.store.turn(runId, name.nodeId, name.turn), { runId, ...name }),
-      ]);
+      const { answer, row } = await this.ask(runId, name, request);
       switch (answer.kind) {
         case 'granted':
           return { kind: 'granted', grant: answer, row };
@@ -91,6 +88,26 @@ export class TurnClaimer {
           takeover = await this.park(runId, name, answer);
       }
     }
+  }
+
+  /**
+   * Reads the turn's own row beside the claim. A claim that had to be repeated may have been granted long after the row
+   * was read, so it is read again then.
+   */
+  private async ask(
+    runId: string,
+    name: TurnName,
+    request: ClaimRequest,
+  ): Promise<{ answer: ClaimAnswer; row: TurnRecord | undefined }> {
+    const fields = { runId, ...name };
+    const read = () => this.persistence.until(() => this.store.turn(runId, name.nodeId, name.turn), fields);
+    let tries = 0;
+    const claim = () => {
+      tries++;
+      return this.ledger.claim(runId, request);
+    };
+    const [answer, row] = await Promise.all([this.persistence.until(claim, fields), read()]);
+    return { answer, row: tries === 1 ? row : await read() };
   }
 
   /** The row was read beside the claim, so it may be older than the answer. */

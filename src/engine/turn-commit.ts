@@ -7,7 +7,7 @@ import type { Execution } from './node-execution.js';
 import type { RunContext } from './run-context.js';
 
 /** Values up to this size are stored again where flowcraft has them twice; larger ones are referred to. */
-const INLINE_CHARACTERS = 512;
+export const INLINE_CHARACTERS = 512;
 
 export interface TurnFacts extends TurnName {
   readonly runId: string;

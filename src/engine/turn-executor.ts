@@ -10,10 +10,10 @@ import type { ActiveRun } from './active-run.js';
 import { decideEdges } from './edge-decision.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import { errorRecord, executeNode, failed, inputKeys, type Executed } from './node-execution.js';
+import { errorRecord, executeNode, failed, inputKeys, mayBeOverridden, type Executed } from './node-execution.js';
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
 import type { Grant } from './turn-claimer.js';
-import { failureWrite, turnWrite, type TurnFacts } from './turn-commit.js';
+import { failureWrite, INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
 
 const CREATORS_KEPT = 200;
 
@@ -46,12 +46,16 @@ export class TurnExecutor {
     return creator?.dynamicNodes?.find((n) => n.id === nodeId);
   }
 
-  /** Undefined: the claim was lost, or the run cancelled, while the node ran; its result is dropped. */
+  /**
+   * Undefined: the claim was lost, or the run cancelled, while the node ran; its result is dropped.
+   * @param cause what the turn wrote that fired this one, if it is at hand: the input need not be read then
+   */
   async execute(
     run: ActiveRun,
     name: TurnName,
     grant: Grant,
     definition: NodeDefinition,
+    cause?: TurnWrite,
   ): Promise<TurnWrite | undefined> {
     const { runId } = run;
     const claim = this.leases.hold(runId, name.nodeId, name.turn, grant.token);
@@ -69,7 +73,7 @@ export class TurnExecutor {
       endedAt: this.clock.now(),
     });
     try {
-      await this.readInputs(run, definition, context);
+      await this.readInputs(run, definition, context, cause);
       const { signal } = claim.controller;
       const executed = await executeNode(this.flowcraft, {
         run,
@@ -84,6 +88,12 @@ export class TurnExecutor {
     } finally {
       this.leases.release(claim);
     }
+  }
+
+  /** Keeps a large output that is recorded now, so that the nodes after it need not read it. */
+  remember({ runId, record }: TurnWrite): void {
+    if (record.output !== undefined && record.output.length > INLINE_CHARACTERS)
+      this.sources.runs.outputs.set(outputKey(runId, record), record.output);
   }
 
   /**
@@ -134,11 +144,24 @@ export class TurnExecutor {
     );
   }
 
-  private async readInputs(run: ActiveRun, definition: NodeDefinition, context: RunContext): Promise<void> {
+  private async readInputs(
+    run: ActiveRun,
+    definition: NodeDefinition,
+    context: RunContext,
+    cause?: TurnWrite,
+  ): Promise<void> {
     const { store, persistence } = this.sources;
     const keys = [...new Set(inputKeys(definition))];
     const node = run.plan.nodes.get(definition.id);
     if (node && node.predecessors.length === 0 && keys.length === 1 && node.rescues.length === 0) return; // a start node: its input, if any, is in the initial context
+    const atHand =
+      keys.length === 1 && !mayBeOverridden(run, definition.id)
+        ? cause?.values.find((value) => value.key === keys[0])
+        : undefined;
+    if (cause && atHand) {
+      await context.prime(keys, [{ ...atHand, stamp: cause.record.token }]);
+      return;
+    }
     const wanted = [...new Set(keys.flatMap(lookupKeys))];
     const rows = await persistence.until(() => store.values(run.runId, wanted), { runId: run.runId });
     await context.prime(keys, rows);

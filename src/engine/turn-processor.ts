@@ -87,75 +87,84 @@ export class TurnProcessor {
     return promise;
   }
 
-  /** Drives one turn to its end with a permit that is already held. `grant`: the claim came with the settle that fired it. */
-  private async drive(run: ActiveRun, name: TurnName, grant: Grant | undefined): Promise<void> {
+  /** Drives one turn to its end with a permit that is already held. `continued`: the claim came with the settle that fired it. */
+  private async drive(run: ActiveRun, name: TurnName, continued: Continued | undefined): Promise<void> {
     const permit = new HeldPermit(this.parts.permits);
     try {
-      await this.hop(run, name, permit, grant);
+      await this.hop(run, name, permit, continued);
     } finally {
       permit.release();
     }
   }
 
-  private async hop(run: ActiveRun, name: TurnName, permit: HeldPermit, grant: Grant | undefined): Promise<void> {
+  private async hop(
+    run: ActiveRun,
+    name: TurnName,
+    permit: HeldPermit,
+    continued: Continued | undefined,
+  ): Promise<void> {
     const { claimer, rebuilder, persistence, store } = this.parts;
-    let claimed: Claimed | undefined = grant && { kind: 'granted', grant, row: undefined };
+    let claimed: Claimed | undefined = continued && { kind: 'granted', grant: continued.grant, row: undefined };
     let written: TurnWrite | undefined;
     for (let floor = 0; ; claimed = undefined) {
       claimed ??= await claimer.claim(run, name, written ? 'again' : 'job', floor);
       let answer: SettleAnswer;
       let reserved = 0;
+      let fresh: TurnWrite | undefined;
       if (claimed.kind === 'dropped') return;
       if (claimed.kind === 'awaiting') return this.review(run);
       if (claimed.kind === 'settled') {
         // repeating the settle names what this turn fired and is still open: its messages may be owed
         answer = await this.settle(run, claimed.row, claimed.token, claimed.origin, 0);
       } else {
-        const write = await this.outcome(run, name, claimed.grant, claimed.row, written);
-        if (write === undefined) continue; // lost or cancelled: the next claim tells
-        if (typeof write === 'number') {
-          floor = write;
-          continue;
-        }
+        const isFirst = continued !== undefined && claimed.grant === continued.grant;
+        const {
+          write,
+          floor: stamp,
+          executed,
+        } = await this.outcome(run, name, claimed, written, isFirst ? continued : undefined);
+        if (stamp !== undefined) floor = stamp;
+        if (!write) continue; // lost, cancelled, or to be claimed above a newer row: the next claim tells
+        if (executed) fresh = write;
         await persistence.until(() => store.write(write), { runId: run.runId, ...name });
         written = write;
         reserved = this.reserve(run, write.record);
         answer = await this.settle(run, write.record, write.record.token, claimed.grant.origin, reserved);
       }
-      if (answer.kind === 'accepted') return this.advance(run, answer, permit, reserved);
+      if (answer.kind === 'accepted') return this.advance(run, answer, permit, reserved, fresh);
       this.giveBack(reserved);
       if (answer.kind === 'closed') return;
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
     }
   }
 
-  /**
-   * What to write for a claimed turn: what is in the journal already, or what its node's code leads to. A number: the
-   * journal holds a row newer than the grant, so the claim must be repeated above that stamp. Undefined: start over.
-   */
+  /** What to write for a claimed turn: what is in the journal already, or what its node's code leads to. */
   private async outcome(
     run: ActiveRun,
     name: TurnName,
-    grant: Grant,
-    row: TurnRecord | undefined,
+    { grant, row }: Extract<Claimed, { kind: 'granted' }>,
     written: TurnWrite | undefined,
-  ): Promise<TurnWrite | number | undefined> {
+    continued: Continued | undefined,
+  ): Promise<Outcome> {
     const { executor, persistence, store } = this.parts;
     const { token } = grant;
-    if (row && row.token >= token) return row.token;
+    if (row && row.token >= token) return { floor: row.token };
     if (written && (!row || row.token <= written.record.token))
-      return { ...written, record: { ...written.record, token } };
+      return { write: { ...written, record: { ...written.record, token } } };
     const adopted = row && (await executor.adopt(run, row, token));
-    if (adopted) return adopted;
+    if (adopted) return { write: adopted };
     const definition = await executor.definition(run, name.nodeId, grant.origin);
     if (!definition) throw new Error(`Node '${name.nodeId}' is not in the blueprint of run '${run.runId}'.`);
-    // A turn that fired just now can have a row only if the ledger lost it meanwhile: look while the node runs.
-    const look = row
-      ? undefined
-      : persistence.until(() => store.turn(run.runId, name.nodeId, name.turn), { runId: run.runId, ...name });
-    const [write, found] = await Promise.all([executor.execute(run, name, grant, definition), look]);
-    if (!found) return write;
-    return found.token >= token ? found.token : ((await executor.adopt(run, found, token)) ?? write);
+    // What continues here was not looked up in the journal when it was claimed: do it while the node runs.
+    const look =
+      continued && !continued.cause
+        ? persistence.until(() => store.turn(run.runId, name.nodeId, name.turn), { runId: run.runId, ...name })
+        : undefined;
+    const [write, found] = await Promise.all([executor.execute(run, name, grant, definition, continued?.cause), look]);
+    if (!found) return { ...(write ? { write } : {}), executed: !row };
+    if (found.token >= token) return { floor: found.token };
+    const late = (await executor.adopt(run, found, token)) ?? write;
+    return late ? { write: late } : {};
   }
 
   private async settle(
@@ -192,14 +201,16 @@ export class TurnProcessor {
     answer: Extract<SettleAnswer, { kind: 'accepted' }>,
     permit: HeldPermit,
     reserved: number,
+    fresh: TurnWrite | undefined,
   ): Promise<void> {
-    const { queue, finisher, activity } = this.parts;
+    const { queue, finisher, activity, executor } = this.parts;
+    if (fresh) executor.remember(fresh);
     activity.note(run.runId, answer.token);
     let unused = reserved;
     for (const fired of answer.fired) {
       if (fired.token === undefined) continue;
       unused--;
-      this.continueHere(run, fired, fired.token);
+      this.continueHere(run, fired, fired.token, fresh);
     }
     if (reserved === 0) permit.release();
     else permit.passOn(unused);
@@ -216,11 +227,11 @@ export class TurnProcessor {
   }
 
   /** Its message makes the turn durable and is on its way; nothing here waits for it. */
-  private continueHere(run: ActiveRun, fired: FiredTurn, token: number): void {
+  private continueHere(run: ActiveRun, fired: FiredTurn, token: number, cause: TurnWrite | undefined): void {
     const name = { nodeId: fired.node, turn: fired.turn };
     const grant: Grant = { token, passes: fired.passes, claims: 1, ...(fired.origin ? { origin: fired.origin } : {}) };
     const key = turnKey(run.runId, name.nodeId, name.turn);
-    this.track(key, () => this.drive(run, name, grant)).catch((error: unknown) => {
+    this.track(key, () => this.drive(run, name, { grant, cause })).catch((error: unknown) => {
       // the message of the turn comes back and finds the claim
       this.parts.logger.debug('A turn that continued here stopped before it was done.', {
         runId: run.runId,
@@ -253,6 +264,24 @@ export class TurnProcessor {
   private giveBack(reserved: number): void {
     for (let extra = reserved - 1; extra > 0; extra--) this.parts.permits.release();
   }
+}
+
+/** A turn that was claimed by the settle that fired it. */
+interface Continued {
+  readonly grant: Grant;
+  /**
+   * What the firing turn wrote, if it was executed here and nothing had been in the journal for it. A turn settles only
+   * after its row is written, so it had not settled before and nothing that it fires can have a row: no need to look.
+   */
+  readonly cause: TurnWrite | undefined;
+}
+
+interface Outcome {
+  readonly write?: TurnWrite;
+  /** The journal holds a row of this stamp: the claim must be repeated above it. */
+  readonly floor?: number;
+  /** The write comes from the node's code alone. */
+  readonly executed?: boolean;
 }
 
 /** A turn's permit, which it passes on to the first target that continues here. */

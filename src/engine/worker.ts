@@ -65,15 +65,21 @@ export class Worker {
       throw new IllegalStateError(`The worker is ${this.current}; only a stopped worker can be started.`);
     this.current = 'starting';
     try {
-      await this.beat();
+      await this.enlist();
       this.consumer = await this.parts.queue.consume(this.parts.handler);
     } catch (error) {
       this.cancelBeat?.();
+      this.cancelBeat = undefined;
       this.current = 'stopped';
       throw error;
     }
     this.current = 'running';
     this.parts.logger.log(`Worker ${this.id} takes jobs.`);
+  }
+
+  /** Says from now on that this process lives, so that what it claims is not taken by others, without taking jobs. */
+  async enlist(): Promise<void> {
+    if (!this.cancelBeat) await this.beat();
   }
 
   /**
@@ -88,7 +94,7 @@ export class Worker {
 
   private async drainOnce(): Promise<void> {
     const { processor, leases, activity, clock, logger, options, stopping } = this.parts;
-    if (this.current === 'stopped') {
+    if (this.current === 'stopped' && !this.cancelBeat) {
       this.current = 'drained';
       stopping.abort();
       return;

@@ -6,7 +6,7 @@ export interface RunStoreBench {
   readonly store: RunStore;
   close(): Promise<void>;
   /** Writes the row that a foreign client writes before its first job: the run's context as JSON. */
-  writeForeign?(runId: string, data: string): Promise<void>;
+  writeForeign(runId: string, data: string): Promise<void>;
 }
 
 export type OpenRunStore = () => Promise<RunStoreBench>;

@@ -232,7 +232,7 @@ export function journalContract(store: () => RunStore): void {
       const taken = ['b'];
       await write(runId, turnRecord('a', { token: stamp(1), taken }));
       taken.push('c');
-      (await store().turn(runId, 'a', '1'))?.taken.concat('d');
+      ((await store().turn(runId, 'a', '1'))?.taken as string[]).push('d');
       expect((await store().turn(runId, 'a', '1'))?.taken).toEqual(['b']);
     });
   });

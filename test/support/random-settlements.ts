@@ -31,8 +31,8 @@ export class SeededRandom {
 }
 
 export const NODES = ['a', 'b', 'c', 'l', 'm', '%d{ü}'];
-const LOOPS = ['l', 'm', 'n'];
-const PASSES = ['0', '1', '2', 'x#1', '1.1'];
+const LOOPS = ['l', 'm'];
+const PASSES = ['0', '1', 'x#1'];
 /** Longer than a turn that is quoted in a name. */
 const LONG_TURN = 'a:b:c:d:e:f:g:h:i:j:k:l:m';
 
@@ -71,7 +71,7 @@ function randomTarget(random: SeededRandom): SettlementTarget {
     node: random.pick(NODES),
     when,
     taken: random.chance(0.6),
-    arrivals: many(random, 2, () => randomArrival(random, passes)),
+    arrivals: many(random, 4, () => randomArrival(random, passes)),
     need: random.below(4),
     passes,
     groups: many(random, 2, () => (random.chance(0.6) ? passes.map(([loop]) => loop) : randomLoops(random))),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { RedisClient, type RedisInput } from '../../src/drivers/redis/redis-client.js';
 import { RedisLedger, type RedisLedgerOptions } from '../../src/drivers/redis/redis-ledger.js';
 import { SystemClock } from '../../src/drivers/system/system-clock.js';

@@ -50,7 +50,7 @@ export class KafkaClient {
       connectionTimeout: source.connectionTimeout ?? CONNECTION_TIMEOUT_MS,
       requestTimeout: this.requestTimeoutMs,
       logLevel: source.logLevel ?? logLevel.INFO,
-      logCreator: source.logCreator ?? kafkaLogCreator(this.logger),
+      logCreator: source.logCreator ?? kafkaLogCreator(this.logger, () => sockets.isSevered),
       retry: use.repeated ? { ...this.retry, ...ONCE } : this.retry,
       socketFactory: sockets.factory,
       // kafkajs stops repeating a connect only when there is no broker to connect to

@@ -17,9 +17,16 @@ export async function within(
   return race(ms, done, (resolve) => resolve(false));
 }
 
+/** Says less than any other failure: never the one to report when another is known. */
+export class NoAnswer extends Error {
+  constructor(ms: number) {
+    super(`No answer within ${ms} ms`);
+  }
+}
+
 /** The promise, or a rejection after `ms`. */
 export async function orTimeout<T>(ms: number, promise: Promise<T>): Promise<T> {
-  return race(ms, promise, (_, reject) => reject(new Error(`No answer within ${ms} ms`)));
+  return race(ms, promise, (_, reject) => reject(new NoAnswer(ms)));
 }
 
 /** Waits `ms`, or until the signal aborts. Keeps the process alive meanwhile: somebody waits for what comes after. */

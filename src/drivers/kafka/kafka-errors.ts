@@ -5,6 +5,15 @@ const MAX_DEPTH = 8;
 const MESSAGE_FAULTS = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD']);
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 
+/** The broker will not do it, however often it is asked. */
+const REFUSALS = new Set([
+  'INVALID_TOPIC_EXCEPTION',
+  'INVALID_PARTITIONS',
+  'INVALID_CONFIG',
+  'INVALID_REQUEST',
+  'POLICY_VIOLATION',
+]);
+
 /** The name that the Kafka protocol gives to what went wrong, wherever kafkajs has wrapped it. */
 export function protocolErrorOf(error: unknown): string | undefined {
   let current = error;
@@ -21,6 +30,23 @@ export function isMessageFault(error: unknown): boolean {
 
 export function isTooLarge(error: unknown): boolean {
   return TOO_LARGE.has(protocolErrorOf(error) ?? '');
+}
+
+/** Also wrong options and missing rights; not the number of replicas, for which brokers may still be starting. */
+export function isRefusal(error: unknown): boolean {
+  const type = protocolErrorOf(error) ?? '';
+  return REFUSALS.has(type) || type.endsWith('AUTHORIZATION_FAILED');
+}
+
+/** What the broker said, without kafkajs' wrapping. */
+export function reasonOf(error: unknown): string {
+  let current = error;
+  for (let depth = 0; depth < MAX_DEPTH && typeof current === 'object' && current !== null; depth++) {
+    const inner = innerErrorOf(current);
+    if (inner === undefined) break;
+    current = inner;
+  }
+  return current instanceof Error ? current.message : String(current);
 }
 
 export function isTopicMissing(error: unknown): boolean {

@@ -7,7 +7,7 @@ import type { DeadLetterReason, JobHandler, JobQueue, RawMessage } from '../../p
 import type { Logger } from '../../ports/logger.js';
 import { KafkaAdmission } from './kafka-admission.js';
 import { KafkaClient } from './kafka-client.js';
-import { pause, within } from './kafka-deadline.js';
+import { NoAnswer, pause, within } from './kafka-deadline.js';
 import { isTooLarge } from './kafka-errors.js';
 import { guardIdleTimers } from './kafka-idle-guard.js';
 import { KafkaJobConsumer } from './kafka-job-consumer.js';
@@ -64,7 +64,7 @@ export interface KafkaJobQueueParts {
   readonly logger: Logger;
 }
 
-/** Jobs on a Kafka topic. */
+/** Jobs on a Kafka topic, one message a job. */
 export class KafkaJobQueue implements JobQueue {
   readonly deadTopic: string;
   private readonly client: KafkaClient;
@@ -89,12 +89,15 @@ export class KafkaJobQueue implements JobQueue {
     this.assertOpen();
     const timeoutMs = this.options.connectTimeoutMs ?? 30_000;
     const deadline = Date.now() + timeoutMs;
+    let failure: unknown = new NoAnswer(timeoutMs);
     for (let attempt = 0; ; attempt++) {
       const left = Math.max(1, deadline - Date.now());
-      let failure: unknown = new Error('no answer');
       // kafkajs connects to a bootstrap address alone; asking for metadata also tries an advertised one
       const reached = this.client.withAdmin(left, (admin) => admin.describeCluster()).then(() => this.jobs.connect());
-      if (await within(left, reached, (error) => (failure = error))) return;
+      const failed = (error: unknown) => {
+        if (!(error instanceof NoAnswer)) failure = error;
+      };
+      if (await within(left, reached, failed)) return;
       const waitMs = backoffMs(CONNECT_BACKOFF, attempt, this.parts.ids.random());
       if (this.closing.signal.aborted || Date.now() + waitMs >= deadline)
         throw new ConnectError('Kafka', timeoutMs, failure);

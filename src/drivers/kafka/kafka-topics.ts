@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
-import { TopicMissingError, UnavailableError } from '../../core/errors.js';
+import { ConfigurationError, TopicMissingError, UnavailableError } from '../../core/errors.js';
 import type { Logger } from '../../ports/logger.js';
 import type { KafkaClient } from './kafka-client.js';
-import { isTopicMissing, protocolErrorOf } from './kafka-errors.js';
+import { isRefusal, isTopicMissing, protocolErrorOf, reasonOf } from './kafka-errors.js';
 
 const POLL_MS = 100;
 /** Lets the broker decide. */
@@ -25,7 +25,8 @@ export interface TopicSpec {
  * Creates or verifies the topics. An existing topic is left as it is.
  *
  * @throws TopicMissingError if a topic is missing and may not be created
- * @throws UnavailableError if the brokers do not answer, or refuse
+ * @throws ConfigurationError if the brokers refuse: an option is wrong, or a right is missing
+ * @throws UnavailableError if the brokers do not answer
  */
 export async function provisionTopics(
   client: KafkaClient,
@@ -44,7 +45,10 @@ export async function provisionTopics(
       return;
     } catch (error) {
       if (error instanceof TopicMissingError) throw error;
-      if (Date.now() + POLL_MS >= deadline) throw new UnavailableError('kafka', 'provisioning the topics', error);
+      const isOver = Date.now() + POLL_MS >= deadline;
+      if (isRefusal(error) || (isOver && protocolErrorOf(error) === 'INVALID_REPLICATION_FACTOR'))
+        throw refused(mode, error);
+      if (isOver) throw new UnavailableError('kafka', 'provisioning the topics', error);
       logger.debug('Provisioning the Kafka topics failed and is tried again', { error });
       await sleep(POLL_MS);
     }
@@ -67,6 +71,11 @@ async function provision(
       await sleep(POLL_MS);
     }
   }
+}
+
+function refused(mode: TopicProvision, error: unknown): ConfigurationError {
+  const message = `Kafka refuses to ${mode} the topics: ${reasonOf(error)}. Change the options or the rights, or create the topics yourself and set this to 'verify'.`;
+  return new ConfigurationError([{ path: 'provision.topic', message }]);
 }
 
 /** Another process may create it at the same time: then kafkajs answers false, which is as good. */

@@ -13,7 +13,10 @@ export interface RedisRunSignalsOptions {
   readonly prefix?: string;
 }
 
-/** Announcements by publish and subscribe. The subscribing connection is made when somebody listens first. */
+/**
+ * Announcements by publish and subscribe, on a connection of its own that stands from `connect` on: who begins to
+ * listen then hears what is announced from that moment.
+ */
 export class RedisRunSignals implements RunSignals {
   private readonly keys: RedisKeys;
   private readonly ends = new Set<(end: RunEnd) => void>();
@@ -35,7 +38,7 @@ export class RedisRunSignals implements RunSignals {
     if (this.connected) return;
     await this.client.connect();
     this.connected = true;
-    this.subscriber.open();
+    await this.subscriber.open([this.keys.channel('ends'), this.keys.channel('cancels')]);
   }
 
   async close(): Promise<void> {
@@ -56,11 +59,11 @@ export class RedisRunSignals implements RunSignals {
   }
 
   onEnd(listener: (end: RunEnd) => void): () => void {
-    return this.listen('ends', this.ends, listener);
+    return subscribe(this.ends, listener);
   }
 
   onCancel(listener: (runId: string) => void): () => void {
-    return this.listen('cancels', this.cancels, listener);
+    return subscribe(this.cancels, listener);
   }
 
   private async publish(kind: 'ends' | 'cancels', text: string): Promise<void> {
@@ -68,23 +71,7 @@ export class RedisRunSignals implements RunSignals {
       throw new IllegalStateError(
         'The run signals are not connected. Call connect() first, and announce nothing after close().',
       );
-    // who listens here and announces then expects to hear it
-    await this.subscriber.settled();
     await this.client.call('publish', (redis) => redis.publish(this.keys.channel(kind), text));
-  }
-
-  /** The same function may listen twice: each subscription ends by itself. */
-  private listen<T>(
-    kind: 'ends' | 'cancels',
-    listeners: Set<(event: T) => void>,
-    listener: (event: T) => void,
-  ): () => void {
-    const own = (event: T) => listener(event);
-    listeners.add(own);
-    this.subscriber.want(this.keys.channel(kind));
-    return () => {
-      listeners.delete(own);
-    };
   }
 
   private receive(channel: string, text: string): void {
@@ -124,4 +111,13 @@ function parseEnd(text: string): RunEnd | undefined {
   const { runId, status } = value as Record<string, unknown>;
   if (!isRunId(runId) || typeof status !== 'string') return undefined;
   return status === 'awaiting' || isEndStatus(status) ? { runId, status } : undefined;
+}
+
+/** The same function may listen twice: each subscription ends by itself. */
+function subscribe<T>(listeners: Set<(event: T) => void>, listener: (event: T) => void): () => void {
+  const own = (event: T) => listener(event);
+  listeners.add(own);
+  return () => {
+    listeners.delete(own);
+  };
 }

@@ -9,17 +9,15 @@ const PING_MS = 5000;
 const PATIENCE_MS = 1000;
 
 /**
- * A connection of its own that receives what is published on the channels that are wanted. It subscribes again
- * whenever it had to connect again, and asks the server now and then: a connection that only listens would never
- * notice that the other side is gone.
+ * A connection of its own that receives what is published on some channels. It subscribes again whenever it had to
+ * connect again, and asks the server now and then: a connection that only listens would never notice that the other
+ * side is gone.
  */
 export class RedisSubscriber {
-  private readonly channels = new Set<string>();
-  private connection: RedisConnection | undefined;
-  private unwatch = () => {};
-  private cancelPing = () => {};
-  private isOpen = false;
   private readonly tasks = new Set<Promise<void>>();
+  private connection: RedisConnection | undefined;
+  private stopWatching = () => {};
+  private cancelPing = () => {};
 
   constructor(
     private readonly client: RedisClient,
@@ -28,64 +26,40 @@ export class RedisSubscriber {
     private readonly receive: (channel: string, text: string) => void,
   ) {}
 
-  open(): void {
-    this.isOpen = true;
-    if (this.channels.size > 0) this.start();
-  }
-
-  want(channel: string): void {
-    if (this.channels.has(channel)) return;
-    this.channels.add(channel);
-    if (!this.isOpen) return;
-    if (!this.connection) this.start();
-    else if (this.connection.status === 'ready') this.subscribe(this.connection);
-  }
-
-  /** Resolves when no subscription is under way any more, successful or not; at the latest after a second. */
-  async settled(): Promise<void> {
-    if (this.tasks.size === 0) return;
-    let cancel = () => {};
-    const late = new Promise<void>((resolve) => {
-      cancel = this.clock.after(PATIENCE_MS, resolve);
-    });
-    await Promise.race([late, this.finished()]);
-    cancel();
+  /** Resolves when it receives, or after a second without success; it goes on trying. */
+  async open(channels: readonly string[]): Promise<void> {
+    const redis = this.client.duplicate();
+    this.connection = redis;
+    const unwatch = new RedisConnectionLog('The subscribing connection to Redis', this.clock, this.logger).watch(redis);
+    const onReady = () => this.track('a subscription', redis.subscribe(...channels));
+    redis.on('message', this.receive).on('ready', onReady);
+    this.stopWatching = () => {
+      unwatch();
+      redis.off('message', this.receive).off('ready', onReady);
+    };
+    this.track('a subscribing connection', redis.connect());
+    this.schedulePing(redis);
+    await this.patiently(this.finished());
   }
 
   async close(): Promise<void> {
-    this.isOpen = false;
-    this.cancelPing();
-    this.channels.clear();
     const redis = this.connection;
-    this.connection = undefined;
     if (!redis) return;
+    this.connection = undefined;
+    this.cancelPing();
     await this.client.hangUp(redis);
     await this.finished();
-    redis.removeAllListeners('message').removeAllListeners('ready');
-    this.unwatch();
-  }
-
-  private start(): void {
-    const redis = this.client.duplicate();
-    this.connection = redis;
-    this.unwatch = new RedisConnectionLog('The subscribing connection to Redis', this.clock, this.logger).watch(redis);
-    redis.on('message', (channel: string, text: string) => this.receive(channel, text));
-    redis.on('ready', () => this.subscribe(redis));
-    this.track(redis.connect());
-    this.schedulePing();
-  }
-
-  private subscribe(redis: RedisConnection): void {
-    this.track(redis.subscribe(...this.channels));
+    this.stopWatching();
   }
 
   /** What fails here is tried again when the connection is ready again. */
-  private track(work: Promise<unknown>): void {
+  private track(what: string, work: Promise<unknown>): void {
     const task = work
       .then(
         () => {},
         (error: unknown) => {
-          if (this.isOpen) this.logger.warn('Redis did not take a subscription.', { error: withoutCommand(error) });
+          if (this.connection)
+            this.logger.warn(`Redis did not answer to ${what}; it is tried again.`, { error: withoutCommand(error) });
         },
       )
       .finally(() => this.tasks.delete(task));
@@ -97,13 +71,20 @@ export class RedisSubscriber {
     while (this.tasks.size > 0) await Promise.all(this.tasks);
   }
 
-  private schedulePing(): void {
+  private async patiently(work: Promise<void>): Promise<void> {
+    let cancel = () => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.clock.after(PATIENCE_MS, resolve);
+    });
+    await Promise.race([late, work]);
+    cancel();
+  }
+
+  private schedulePing(redis: RedisConnection): void {
     this.cancelPing = this.clock.after(PING_MS, () => {
-      const redis = this.connection;
-      if (!redis) return;
       // a cluster watches its own subscribing connection
-      if (redis.status === 'ready' && !redis.isCluster) this.track(redis.ping());
-      this.schedulePing();
+      if (redis.status === 'ready' && !redis.isCluster) this.track('a ping', redis.ping());
+      this.schedulePing(redis);
     });
   }
 }

@@ -51,6 +51,16 @@ describe('topics', () => {
     expect(resources[0]?.configEntries[0]?.configValue).toBe('12345678');
   });
 
+  it('that the broker refuses are a problem of the options, said at once or when the brokers had time to start', async () => {
+    const wrong = kafka.queue({ topicConfig: { 'no.such.setting': '1' } });
+    await expect(wrong.provision()).rejects.toThrow(
+      /Kafka refuses to create the topics: .*no\.such\.setting|Kafka refuses to create the topics/,
+    );
+    await expect(wrong.provision()).rejects.toMatchObject({ code: 'FLOW_CONFIGURATION' });
+    const few = kafka.queue({ replicationFactor: 99, connectTimeoutMs: 500 });
+    await expect(few.provision()).rejects.toMatchObject({ code: 'FLOW_CONFIGURATION' });
+  });
+
   it('are left alone when provisioning is off', async () => {
     const queue = kafka.queue({ provision: 'off' });
     await queue.provision();

@@ -46,9 +46,10 @@ describe('a Kafka client', () => {
 });
 
 describe("kafkajs' log", () => {
-  it('is ours, one level lower, with known fields only', () => {
+  it('is ours, one level lower, with known fields only, once for what is repeated', () => {
     const logger = new RecordingLogger();
-    const write = kafkaLogCreator(logger)(logLevel.INFO);
+    let closed = false;
+    const write = kafkaLogCreator(logger, () => closed)(logLevel.INFO);
     const entry = (level: logLevel, namespace: string, message: string) =>
       write({
         namespace,
@@ -67,6 +68,9 @@ describe("kafkajs' log", () => {
     entry(logLevel.WARN, 'Runner', 'The group is rebalancing');
     entry(logLevel.INFO, '', 'Starting');
     entry(logLevel.ERROR, 'Connection', 'Response Heartbeat(key: 12, version: 3)');
+    entry(logLevel.ERROR, 'Consumer', 'Crash');
+    closed = true;
+    entry(logLevel.ERROR, 'Consumer', 'Another');
     expect(logger.lines).toEqual([
       { level: 'warn', message: 'kafkajs [Consumer] Crash', fields: { broker: 'b:1' } },
       { level: 'warn', message: 'kafkajs [Runner] The group is rebalancing', fields: { broker: 'b:1' } },
@@ -76,6 +80,8 @@ describe("kafkajs' log", () => {
         message: 'kafkajs [Connection] Response Heartbeat(key: 12, version: 3)',
         fields: { broker: 'b:1' },
       },
+      { level: 'debug', message: 'kafkajs [Consumer] Crash', fields: { broker: 'b:1' } },
+      { level: 'debug', message: 'kafkajs [Consumer] Another', fields: { broker: 'b:1' } },
     ]);
     expect(JSON.stringify(logger.lines)).not.toContain('secret');
   });

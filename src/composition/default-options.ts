@@ -1,0 +1,45 @@
+/** Every default of the package, in one place. Options that are left out have these values. */
+export const DEFAULT_OPTIONS = {
+  topicName: 'flowcraft-jobs',
+  groupId: 'flowcraft-worker-group',
+  keyspace: 'flowcraft_ks',
+  contextTableName: 'contexts',
+  statusTableName: 'statuses',
+  redisKeyPrefix: 'flowcraft',
+  connectTimeoutMs: 30_000,
+  worker: {
+    enabled: true,
+    autoStart: true,
+    concurrency: 64,
+    leaseMs: 12_000,
+    livenessMs: 6_000,
+    drainTimeoutMs: 30_000,
+    maxHoldMs: 30_000,
+    unroutableGraceMs: 300_000,
+    unroutableDelayMs: 2_000,
+  },
+  limits: {
+    maxValueBytes: 1_048_576,
+    maxResultBytes: 1_048_576,
+    maxTurnsPerRun: 10_000,
+  },
+  reconciler: {
+    enabled: true,
+    /** Every minute. */
+    cron: '0 * * * * *',
+    stalledThresholdSeconds: 300,
+    maxRunsPerSweep: 1_000,
+  },
+  provision: {
+    topic: 'create',
+    keyspace: 'create',
+    tables: 'create',
+    partitions: 12,
+    /** As the broker is configured. */
+    topicReplication: -1,
+    keyspaceReplication: 1,
+  },
+  blueprints: {
+    unknownNodes: 'refuse',
+  },
+} as const;

@@ -1,0 +1,29 @@
+import { MemoryServers } from '../drivers/memory/memory-servers.js';
+import type { Environment, ServerDrivers } from './server-drivers.js';
+
+/** What an engine is connected to, be it servers or their stand-ins, which have no clients. */
+export type Drivers = Omit<ServerDrivers, 'clients'> & Partial<Pick<ServerDrivers, 'clients'>>;
+
+/**
+ * Drivers that live in this process and forget everything with it.
+ * @param servers what several of them share; default: their own
+ */
+export function createEmbeddedDrivers(
+  { clock, logger }: Environment,
+  servers: MemoryServers = new MemoryServers({ clock }),
+): Drivers {
+  const { queue, store, ledger, signals } = servers.drivers(logger);
+  const parts = [queue, store, ledger, signals];
+  return {
+    queue,
+    store,
+    ledger,
+    signals,
+    connect: async () => {
+      for (const part of parts) await part.connect();
+    },
+    close: async () => {
+      for (const part of parts) await part.close();
+    },
+  };
+}

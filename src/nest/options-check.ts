@@ -1,0 +1,169 @@
+import { DIContainer } from 'flowcraft';
+import { z } from 'zod';
+import { cronProblem } from './cron-time.js';
+
+export interface OptionProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+const CONNECTIONS = {
+  kafka: "kafkajs' options, or a Kafka instance",
+  cassandra: "cassandra-driver's options, or a Client",
+  redis: "a redis:// URL, ioredis' options, or a connection",
+} as const;
+
+const ms = z.number().int().min(1).max(2_147_483_647);
+const count = z.number().int().min(1);
+const mode = z.enum(['create', 'verify', 'off']);
+const identifier = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_]{0,47}$/, 'must be a letter and then up to 47 letters, digits or _, as Cassandra wants it');
+const topic = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,240}$/, 'must be 1 to 240 letters, digits, dots, _ or -, as Kafka wants it')
+  .refine((name) => name !== '.' && name !== '..', 'must not be . or ..');
+const cron = z.string().superRefine((expression, context) => {
+  const problem = cronProblem(expression);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
+const plainObject = z.custom<object>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'must be an object',
+);
+const kafka = plainObject.superRefine((value, context) => {
+  const { brokers, producer, consumer } = value as Record<string, unknown>;
+  if (typeof producer === 'function' && typeof consumer === 'function') return;
+  if (typeof brokers === 'function') return;
+  if (Array.isArray(brokers) && brokers.length > 0 && brokers.every((b) => typeof b === 'string' && b.trim() !== ''))
+    return;
+  context.addIssue({
+    code: 'custom',
+    path: ['brokers'],
+    message: "must list at least one broker, as ['localhost:9092']",
+  });
+});
+const cassandra = plainObject.superRefine((value, context) => {
+  const { execute, cloud, contactPoints, localDataCenter } = value as Record<string, unknown>;
+  if (typeof execute === 'function' || cloud !== undefined) return;
+  if (!Array.isArray(contactPoints) || contactPoints.length === 0 || contactPoints.some((p) => typeof p !== 'string'))
+    context.addIssue({ code: 'custom', path: ['contactPoints'], message: "must list at least one host, as ['localhost']" });
+  if (typeof localDataCenter !== 'string' || localDataCenter === '')
+    context.addIssue({
+      code: 'custom',
+      path: ['localDataCenter'],
+      message: "must name the data centre of the contact points, as 'datacenter1'",
+    });
+});
+const redis = z.custom<object | string>().superRefine((value, context) => {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  if (typeof value === 'string' && /^(rediss?:\/\/|unix:\/\/|\/)./.test(value)) return;
+  const message =
+    typeof value === 'string' ? "must be a URL, as 'redis://localhost:6379'" : `must be ${CONNECTIONS.redis}`;
+  context.addIssue({ code: 'custom', message });
+});
+const runtime = plainObject.superRefine((value, context) => {
+  if (value instanceof DIContainer) return;
+  for (const [name, part] of Object.entries(value)) {
+    if ((name === 'registry' || name === 'blueprints' || name === 'dependencies') && !plainObject.safeParse(part ?? {}).success)
+      context.addIssue({ code: 'custom', path: [name], message: 'must be an object' });
+  }
+});
+
+const schema = z.strictObject({
+  kafka: kafka.optional(),
+  cassandra: cassandra.optional(),
+  redis: redis.optional(),
+  embedded: z.boolean().optional(),
+  runtime: runtime.optional(),
+  topicName: topic.optional(),
+  groupId: z.string().min(1).max(249).optional(),
+  keyspace: identifier.optional(),
+  contextTableName: identifier.optional(),
+  statusTableName: identifier.optional(),
+  redisKeyPrefix: z
+    .string()
+    .regex(/^[^{}\s]{1,100}$/, 'must be 1 to 100 characters without braces and spaces')
+    .optional(),
+  worker: z
+    .strictObject({
+      enabled: z.boolean().optional(),
+      autoStart: z.boolean().optional(),
+      concurrency: count.max(10_000).optional(),
+      drainTimeoutMs: z.number().int().min(0).max(2_147_483_647).optional(),
+      leaseMs: ms.min(1_000).optional(),
+      livenessMs: ms.min(500).optional(),
+      maxHoldMs: ms.min(100).optional(),
+      unroutableGraceMs: z.number().int().min(0).optional(),
+      unroutableDelayMs: ms.optional(),
+    })
+    .optional(),
+  reconciler: z
+    .strictObject({
+      enabled: z.boolean().optional(),
+      cron: cron.optional(),
+      stalledThresholdSeconds: z.number().min(1).optional(),
+      maxRunsPerSweep: count.optional(),
+    })
+    .optional(),
+  provision: z
+    .strictObject({
+      topic: mode.optional(),
+      keyspace: mode.optional(),
+      tables: mode.optional(),
+      partitions: count.max(100_000).optional(),
+      topicReplication: z.union([z.literal(-1), count.max(32_767)]).optional(),
+      keyspaceReplication: z.union([count, z.record(z.string().min(1), count)]).optional(),
+    })
+    .optional(),
+  limits: z
+    .strictObject({
+      maxValueBytes: count.optional(),
+      maxResultBytes: count.optional(),
+      maxTurnsPerRun: count.optional(),
+    })
+    .optional(),
+  blueprints: z.strictObject({ unknownNodes: z.enum(['refuse', 'fail']).optional() }).optional(),
+  connectTimeoutMs: ms.optional(),
+  tuning: z
+    .strictObject({ kafka: plainObject.optional(), cassandra: plainObject.optional(), redis: plainObject.optional() })
+    .optional(),
+});
+
+/** Everything that is wrong with the options, each by its path; empty if nothing is. */
+export function problemsOf(given: unknown): OptionProblem[] {
+  if (typeof given !== 'object' || given === null) {
+    return [{ path: '(options)', message: `must be an object, not ${given === null ? 'null' : typeof given}` }];
+  }
+  const parsed = schema.safeParse(given);
+  const found = parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOfIssue(issue));
+  return [...connectionProblems(given as Record<string, unknown>), ...found];
+}
+
+function problemsOfIssue(issue: z.core.$ZodIssue): OptionProblem[] {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: path === '' ? key : `${path}.${key}`,
+      message: 'is no option; look for a typing error',
+    }));
+  }
+  return [{ path, message: issue.message }];
+}
+
+function connectionProblems(given: Record<string, unknown>): OptionProblem[] {
+  const names = Object.keys(CONNECTIONS) as (keyof typeof CONNECTIONS)[];
+  const present = names.filter((name) => given[name] !== undefined);
+  if (given['embedded'] === true) {
+    return present.map((path) => ({
+      path,
+      message: 'contradicts embedded: true, which uses no servers; leave out one of the two',
+    }));
+  }
+  return names
+    .filter((name) => !present.includes(name))
+    .map((path) => ({
+      path,
+      message: `is missing; give ${CONNECTIONS[path]}, or set embedded: true to run without any servers`,
+    }));
+}

@@ -1,0 +1,67 @@
+import type { DIContainer, RuntimeOptions } from 'flowcraft';
+import { DEFAULT_OPTIONS } from '../composition/default-options.js';
+import type { ServerDriversOptions } from '../composition/server-drivers.js';
+import { ConfigurationError } from '../core/errors.js';
+import type { EngineOptions } from '../engine/engine-options.js';
+import { problemsOf } from './options-check.js';
+import type { FlowcraftKafkaOptions, FlowcraftRuntimeOptions } from './options.js';
+
+/** The options with every default filled in. */
+export interface FlowcraftSettings {
+  readonly runtime: FlowcraftRuntimeOptions | DIContainer;
+  readonly engine: EngineOptions;
+  /** Absent: embedded. */
+  readonly servers?: ServerDriversOptions;
+  readonly worker: { readonly enabled: boolean; readonly autoStart: boolean };
+  readonly reconciler: { readonly enabled: boolean; readonly cron: string };
+}
+
+export type { RuntimeOptions };
+
+/** @throws ConfigurationError that lists every problem */
+export function settingsOf(given: unknown): FlowcraftSettings {
+  const problems = problemsOf(given);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  const options = given as FlowcraftKafkaOptions;
+  const worker = over(DEFAULT_OPTIONS.worker, options.worker);
+  const reconciler = over(DEFAULT_OPTIONS.reconciler, options.reconciler);
+  const limits = over(DEFAULT_OPTIONS.limits, options.limits);
+  const blueprints = over(DEFAULT_OPTIONS.blueprints, options.blueprints);
+  const servers = serversOf(options);
+  return {
+    runtime: options.runtime ?? {},
+    engine: { worker, limits, reconciler, blueprints },
+    worker,
+    reconciler,
+    ...(servers ? { servers } : {}),
+  };
+}
+
+function serversOf(options: FlowcraftKafkaOptions): ServerDriversOptions | undefined {
+  const { kafka, cassandra, redis, tuning } = options;
+  if (kafka === undefined || cassandra === undefined || redis === undefined) return undefined;
+  const names = over(
+    {
+      topicName: DEFAULT_OPTIONS.topicName,
+      groupId: DEFAULT_OPTIONS.groupId,
+      keyspace: DEFAULT_OPTIONS.keyspace,
+      contextTableName: DEFAULT_OPTIONS.contextTableName,
+      statusTableName: DEFAULT_OPTIONS.statusTableName,
+      redisKeyPrefix: DEFAULT_OPTIONS.redisKeyPrefix,
+      connectTimeoutMs: DEFAULT_OPTIONS.connectTimeoutMs,
+    },
+    options,
+  );
+  const provision = over(DEFAULT_OPTIONS.provision, options.provision);
+  return { ...names, kafka, cassandra, redis, provision, ...(tuning ? { tuning } : {}) };
+}
+
+/** The defaults, replaced by what is given and not undefined. Values are of the right types by then. */
+function over<T extends object, G extends { [K in keyof T]?: unknown }>(
+  defaults: T,
+  given: G | undefined,
+): { [K in keyof T]: K extends keyof G ? NonNullable<G[K]> : T[K] } {
+  const names = Object.keys(defaults) as (keyof T)[];
+  const entries = names.map((name) => [name, given?.[name] ?? defaults[name]] as const);
+  return Object.fromEntries(entries) as { [K in keyof T]: K extends keyof G ? NonNullable<G[K]> : T[K] };
+}
