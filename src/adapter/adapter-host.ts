@@ -14,6 +14,9 @@ export interface HostEnvironment {
   readonly logger: Logger;
 }
 
+/** What an adapter needs of whoever owns its engine. */
+export type SessionHost = Pick<AdapterHost, 'start' | 'ready' | 'use' | 'stop'>;
+
 /**
  * Owns an adapter's session: there is one from `start` to `stop`, and on an adapter that was not started for as long as
  * something uses it.

@@ -24,7 +24,7 @@ import { SystemIds } from '../drivers/system/system-ids.js';
 import type { Answer } from '../engine/resumer.js';
 import type { LimitSettings, WorkerSettings } from '../engine/engine-options.js';
 import { Engine } from '../engine/engine.js';
-import { AdapterHost } from './adapter-host.js';
+import { AdapterHost, type SessionHost } from './adapter-host.js';
 import { engineLogger } from './adapter-logger.js';
 import { AdapterSession, type AdapterEngine } from './adapter-session.js';
 import { sendStartJobs } from './foreign-runs.js';
@@ -69,11 +69,14 @@ export interface KafkaAdapterOptions {
  * started connects when a method needs it and lets go a second later, so that a script that only reconciles can end.
  */
 export class KafkaAdapter extends BaseDistributedAdapter {
-  private readonly host: AdapterHost;
+  private readonly host: SessionHost;
   private readonly contexts: Omit<ConstructorParameters<typeof CassandraContext>[1], 'serializer'>;
 
-  /** @throws ConfigurationError */
-  constructor(options: KafkaAdapterOptions) {
+  /**
+   * @param host @internal owns the engine in place of the adapter itself
+   * @throws ConfigurationError
+   */
+  constructor(options: KafkaAdapterOptions, host?: SessionHost) {
     const { runtimeOptions } = options;
     super({
       coordinationStore: options.coordinationStore,
@@ -100,7 +103,7 @@ export class KafkaAdapter extends BaseDistributedAdapter {
       if (options.eventBus) new JobEvents(options.eventBus, clock, logger).observe(engine.flowcraft);
       return new AdapterSession(engine, servers, logger);
     };
-    this.host = new AdapterHost(create, environment);
+    this.host = host ?? new AdapterHost(create, environment);
     this.contexts = {
       client: options.cassandraClient,
       keyspace: options.keyspace,

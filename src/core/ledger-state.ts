@@ -7,6 +7,8 @@ export const SEP = '\u001f';
 export const PASS_SEP = '\u001e';
 /** The worker of a placeholder claim, which a rebuild leaves for executors that may be alive. */
 export const NOBODY = '?';
+/** How soon to ask again for a turn that is queued. */
+export const QUEUED_RETRY_MS = 200;
 
 export interface ClaimRequest {
   readonly node: string;
@@ -69,8 +71,8 @@ export type SettleAnswer =
   | { kind: 'missing' };
 
 interface TurnField {
-  /** Ready, Claimed, Done, Waiting. */
-  state: 'R' | 'C' | 'D' | 'W';
+  /** Ready, Claimed, Done, Waiting, Queued behind another turn of its node. */
+  state: 'R' | 'C' | 'D' | 'W' | 'Q';
   passes: string[];
   token: number;
   worker: string;
@@ -89,7 +91,8 @@ interface TurnField {
  * `q` turns so far · `e` a node failed · `y` a node was rescued · `s node turn` state of a turn · `v node` origin of a
  * dynamic node · `g loop` current pass · `a target from passes` an arrival · `n target group passes` how many distinct
  * arrivals · `k target passes` an edge was taken · `m target` dynamic nodes to gather · `d target` those gathered ·
- * `b node passes` failed and rescued.
+ * `b node passes` failed and rescued · `l node` the turn of an `any` node that fired last · `h node turn` the turn of the
+ * same node that is queued behind this one.
  */
 export class LedgerState {
   constructor(readonly fields: Map<string, string> = new Map()) {}
@@ -112,6 +115,7 @@ export class LedgerState {
     const origin = this.origin(node);
     if (found.state === 'D') return { kind: 'settled', token: found.token, passes: found.passes, ...origin };
     if (found.state === 'W' && request.mode !== 'resume') return { kind: 'awaiting' };
+    if (found.state === 'Q') return { kind: 'busy', worker: NOBODY, token: 0, retryInMs: QUEUED_RETRY_MS };
     if (found.state !== 'W' && request.mode === 'resume')
       return { kind: 'busy', worker: found.worker, token: found.token, retryInMs: 0 };
     if (
@@ -191,6 +195,7 @@ export class LedgerState {
     const advance = new Advance(this, request, now);
     if (settlement.rescuedPasses)
       this.set(field('b', settlement.node, this.resolve(settlement.rescuedPasses).join(PASS_SEP)), '1');
+    advance.releaseQueued();
     for (const id of settlement.dynamic) advance.addDynamic(id);
     for (const target of settlement.targets) advance.tell(target);
     if (
@@ -320,7 +325,7 @@ class Advance {
       this.ledger.set(name, [node, turn, gather ?? ''].join(SEP));
       if (gather !== undefined) this.ledger.add(field('m', gather), 1);
     }
-    this.fire(id, turnOfPasses([]), this.ledger.turn(node, turn)?.passes ?? []);
+    this.fire({ node: id, when: 'joined' }, turnOfPasses([]), this.ledger.turn(node, turn)?.passes ?? []);
   }
 
   tell(target: SettlementTarget): void {
@@ -330,14 +335,14 @@ class Advance {
       const turn =
         target.turn ??
         turnOfEntry(passes, target.entry?.source ?? '', target.entry?.turn ?? '', target.entry?.plain ?? true);
-      this.fire(target.node, turn, passes, target.opensPass);
+      this.fire(target, turn, passes);
       return;
     }
     const turn = turnOfPasses(passes);
     const awaited = Number(this.ledger.get(field('m', target.node)) ?? 0);
     const direct = target.when === 'once' || (target.need <= 1 && awaited === 0 && !target.gathers);
     if (direct && target.taken) {
-      this.fire(target.node, turn, passes, target.opensPass);
+      this.fire(target, turn, passes);
       return;
     }
     for (const arrival of target.arrivals) this.arrive(target, arrival);
@@ -345,7 +350,7 @@ class Advance {
     if (target.taken) this.ledger.set(takenMark, '1');
     if (this.ledger.get(takenMark) === undefined) return;
     if (Number(this.ledger.get(field('d', target.node)) ?? 0) < awaited) return;
-    if (this.arrived(target, passes) >= target.need) this.fire(target.node, turn, passes, target.opensPass);
+    if (this.arrived(target, passes) >= target.need) this.fire(target, turn, passes);
   }
 
   private arrive(target: SettlementTarget, arrival: Arrival): void {
@@ -369,34 +374,63 @@ class Advance {
     return sum;
   }
 
-  private fire(node: string, turn: string, passes: string[], opensPass?: true): void {
-    const before = this.ledger.turn(node, turn);
+  /** Turns of one node run one after the other, as in-process: the next is released when the one before it settles. */
+  releaseQueued(): void {
+    const { node, turn, opensPasses } = this.request.settlement;
+    const next = this.ledger.get(field('h', node, turn));
+    if (next === undefined) return;
+    const queued = this.ledger.turn(node, next);
+    if (!queued || queued.state === 'D' || queued.state === 'W') return;
+    if (queued.state === 'Q') {
+      if (opensPasses) this.ledger.set(field('g', node), next);
+      this.start(node, next, queued.passes);
+    } else {
+      this.fired.push({ node, turn: next, passes: queued.passes, ...this.ledger.origin(node) });
+    }
+  }
+
+  private fire(target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass'>, turn: string, passes: string[]): void {
+    const { ledger } = this;
+    const { node } = target;
+    const before = ledger.turn(node, turn);
     if (before) {
-      if (before.state !== 'D' && before.state !== 'W')
-        this.fired.push({ node, turn, passes: before.passes, ...this.ledger.origin(node) });
+      if (before.state === 'R' || before.state === 'C')
+        this.fired.push({ node, turn, passes: before.passes, ...ledger.origin(node) });
       return;
     }
-    if (Number(this.ledger.get('q') ?? 0) >= this.request.maxTurns) {
+    if (Number(ledger.get('q') ?? 0) >= this.request.maxTurns) {
       this.tooManyTurnsAt = node;
       return;
     }
-    if (opensPass) this.ledger.set(field('g', node), turn);
-    this.ledger.makeReady(node, turn, passes);
+    ledger.add('o', 1);
+    ledger.add('q', 1);
+    if (target.when === 'each') {
+      const last = ledger.get(field('l', node));
+      ledger.set(field('l', node), turn);
+      const state = last === undefined ? undefined : ledger.turn(node, last)?.state;
+      if (last !== undefined && (state === 'R' || state === 'C' || state === 'Q')) {
+        ledger.set(field('h', node, last), turn);
+        ledger.putTurn(node, turn, { state: 'Q', passes, token: 0, worker: '', until: 0, claims: 0 });
+        return;
+      }
+    }
+    if (target.opensPass) ledger.set(field('g', node), turn);
+    this.start(node, turn, passes);
+  }
+
+  private start(node: string, turn: string, passes: string[]): void {
+    const { ledger, request, now } = this;
+    const fired = { node, turn, passes, ...ledger.origin(node) };
     if (this.claimsLeft <= 0) {
-      this.fired.push({ node, turn, passes, ...this.ledger.origin(node) });
+      ledger.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0 });
+      this.fired.push(fired);
       return;
     }
     this.claimsLeft--;
-    const token = this.ledger.nextToken(this.now, 0);
-    this.ledger.putTurn(node, turn, {
-      state: 'C',
-      passes,
-      token,
-      worker: this.request.worker,
-      until: this.now + this.request.leaseMs * 1000,
-      claims: 1,
-    });
-    this.fired.push({ node, turn, passes, token, ...this.ledger.origin(node) });
+    const token = ledger.nextToken(now, 0);
+    const until = now + request.leaseMs * 1000;
+    ledger.putTurn(node, turn, { state: 'C', passes, token, worker: request.worker, until, claims: 1 });
+    this.fired.push({ ...fired, token });
   }
 }
 

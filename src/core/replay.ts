@@ -40,8 +40,13 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
     if (at < 0) ready.push(row);
     else ready.splice(at, 0, row);
   };
+  // The journal does not tell which turns of one node came first: those that were settled can't be queued behind others.
+  const takeQueued = () => {
+    for (const { node, turn, state } of byTurn.size > 0 ? ledger.turns() : []) if (state === 'Q') take(node, turn);
+    return ready.shift();
+  };
   for (const { node, turn } of starts) take(node, turn);
-  for (let row = ready.shift(); row; row = ready.shift()) {
+  for (let row = ready.shift(); row; row = ready.shift() ?? takeQueued()) {
     const before = ledger.turn(row.nodeId, row.turn);
     if (!before) continue;
     ledger.putTurn(row.nodeId, row.turn, {
@@ -67,7 +72,8 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
     if (answer.kind === 'accepted') for (const fired of answer.fired) take(fired.node, fired.turn);
   }
   for (const open of ledger.turns()) {
-    if (open.state !== 'R') continue;
+    // One that is queued here may have been the one that was executed.
+    if (open.state !== 'R' && open.state !== 'Q') continue;
     ledger.putTurn(open.node, open.turn, {
       state: 'C',
       passes: open.passes,

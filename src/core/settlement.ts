@@ -47,6 +47,8 @@ export interface Settlement {
     readonly targets: readonly SettlementTarget[];
   };
   readonly rescuedPasses?: readonly PassRef[];
+  /** The node is a loop controller: its turns open passes. */
+  readonly opensPasses?: true;
   /** Nodes that this turn added to the run, and the node that gathers them. */
   readonly dynamic: readonly string[];
   readonly gather?: string;
@@ -61,7 +63,12 @@ export interface Origin {
 
 /** Derives the settlement from a journal row; `origin` only for the row of a dynamic node. */
 export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Origin): Settlement {
-  const base = { node: row.nodeId, turn: row.turn, dynamic: (row.dynamicNodes ?? []).map((n) => n.id) };
+  const base = {
+    node: row.nodeId,
+    turn: row.turn,
+    dynamic: (row.dynamicNodes ?? []).map((n) => n.id),
+    ...(plan.nodes.get(row.nodeId)?.isController ? { opensPasses: true as const } : {}),
+  };
   const gather = row.gather !== undefined && plan.nodes.has(row.gather) ? { gather: row.gather } : {};
   if (row.status === 'awaiting') return { ...base, outcome: 'awaiting', targets: [], dynamic: [] };
   const node = plan.nodes.get(row.nodeId);

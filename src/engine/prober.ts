@@ -36,12 +36,12 @@ export class Prober {
         await this.persistence.until(() => this.ledger.forget(runId), { runId });
         return [];
       }
-      const open = state.turns().filter((t) => t.state === 'R' || t.state === 'C');
+      const open = state.turns().filter((t) => t.state === 'R' || t.state === 'C' || t.state === 'Q');
       if (open.length === 0) {
         await this.finisher.review(run, state.counts());
         return [];
       }
-      const stuck = open.filter((t) => t.state === 'R' || t.until <= now);
+      const stuck = open.filter((t) => t.state === 'R' || (t.state === 'C' && t.until <= now));
       if (stuck.length > 0)
         this.logger.warn(`Sending ${stuck.length} stalled node(s) of a run again.`, {
           runId,

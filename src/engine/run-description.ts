@@ -41,7 +41,7 @@ export function describeRun(record: RunRecord, rows: readonly TurnRecord[], ledg
   for (const row of [...rows].sort((a, b) => a.startedAt - b.startedAt || a.token - b.token))
     nodes.set(key(row.nodeId, row.turn), describeRow(row));
   for (const open of ledger.turns()) {
-    if (open.state !== 'R' && open.state !== 'C') continue;
+    if (open.state === 'D' || open.state === 'W') continue;
     const running = open.state === 'C' && open.worker !== '?';
     nodes.set(key(open.node, open.turn), {
       nodeId: open.node,

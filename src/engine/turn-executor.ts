@@ -154,8 +154,10 @@ export class TurnExecutor {
     const keys = [...new Set(inputKeys(definition))];
     const node = run.plan.nodes.get(definition.id);
     if (node && node.predecessors.length === 0 && keys.length === 1 && node.rescues.length === 0) return; // a start node: its input, if any, is in the initial context
+    // of several writers of an input the one with the highest token holds, which need not be the one that settled last
+    const hasOneWriter = !node || node.predecessors.length <= 1 || node.join === 'any';
     const atHand =
-      keys.length === 1 && !mayBeOverridden(run, definition.id)
+      keys.length === 1 && hasOneWriter && !mayBeOverridden(run, definition.id)
         ? cause?.values.find((value) => value.key === keys[0])
         : undefined;
     if (cause && atHand) {

@@ -53,7 +53,7 @@ export const SHAPES = {
     b: { config: { fallback: 'f' } },
     c: { config: { fallback: 'f' } },
   }),
-  wired: blueprint('wired', 'a>b b>d:ok a>c c>f f>d', { b: { config: { fallback: 'f' } } }),
+  wired: blueprint('wired', 'a>b b>d f>d d>e', { b: { config: { fallback: 'f' } } }),
   rescueInLoop: blueprint('rescueInLoop', 'start>l l>x:continue x>y y>l l>end:break f', {
     l: CONTROLLER,
     x: { config: { fallback: 'f' } },

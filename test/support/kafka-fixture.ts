@@ -18,6 +18,7 @@ export class KafkaFixture {
   readonly logger = new RecordingLogger();
   private readonly kafka = new Kafka({ brokers: BROKERS, logLevel: logLevel.NOTHING });
   private readonly queues: KafkaJobQueue[] = [];
+  private readonly readers: string[] = [];
 
   private constructor(readonly admin: Admin) {}
 
@@ -56,7 +57,9 @@ export class KafkaFixture {
 
   /** All messages of a topic, from its beginning, once there are `count`. */
   async read(topic: string, count: number): Promise<Message[]> {
-    const consumer = this.kafka.consumer({ groupId: `test-reader-${randomUUID()}`, maxWaitTimeInMs: 50 });
+    const groupId = `test-reader-${randomUUID()}`;
+    this.readers.push(groupId);
+    const consumer = this.kafka.consumer({ groupId, maxWaitTimeInMs: 50 });
     const found: Message[] = [];
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -85,7 +88,20 @@ export class KafkaFixture {
     await Promise.all(this.queues.map((queue) => queue.close()));
     const topics = (await this.admin.listTopics()).filter((name) => name.startsWith(this.topic));
     if (topics.length > 0) await this.admin.deleteTopics({ topics });
+    await this.deleteGroups();
     await this.admin.disconnect();
+  }
+
+  private async deleteGroups(): Promise<void> {
+    const { groups } = await this.admin.listGroups();
+    const own = groups.map(({ groupId }) => groupId).filter((id) => id === this.groupId || this.readers.includes(id));
+    if (own.length === 0) return;
+    try {
+      await this.admin.deleteGroups(own);
+    } catch (error) {
+      // a member that could not leave stays until its session ends; Kafka forgets the group by itself then
+      this.logger.debug('A test group was not deleted', { error });
+    }
   }
 }
 

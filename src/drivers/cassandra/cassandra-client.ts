@@ -3,6 +3,7 @@ import { Client, policies, types, type ClientOptions } from 'cassandra-driver';
 import { ConnectError, IllegalStateError } from '../../core/errors.js';
 import { backoffMs, type Backoff } from '../../core/backoff.js';
 import type { Logger } from '../../ports/logger.js';
+import { isHopeless, readable } from './cassandra-errors.js';
 
 export const READ_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 2000;
@@ -68,17 +69,19 @@ export class CassandraConnection {
   /** Opens the connection, with retries. @throws ConnectError after `connectTimeoutMs`; may then be called again */
   async connect(): Promise<void> {
     const end = performance.now() + this.#connectTimeoutMs;
+    let failure: unknown = new Error('no answer');
     for (let attempt = 0; ; attempt++) {
       if (this.isClosed) throw new IllegalStateError('The connection to Cassandra is closed. Make a new one.');
       try {
-        await this.tryConnect(end - performance.now());
-        return;
+        if (await this.tryConnect(end - performance.now())) return;
       } catch (error) {
-        const left = end - performance.now();
-        if (left <= 0 || isHopeless(error)) throw new ConnectError('Cassandra', this.#connectTimeoutMs, error);
-        this.logger.warn('Cassandra is not reachable yet, trying again', { error: messageOf(error) });
-        await this.pause(Math.min(left, backoffMs(BACKOFF, attempt, Math.random())));
+        failure = readable(error);
+        if (isHopeless(error)) throw new ConnectError('Cassandra', this.#connectTimeoutMs, failure);
+        this.logger.warn(`Cassandra is not reachable yet, trying again: ${messageOf(failure)}`);
       }
+      const left = end - performance.now();
+      if (left > 0) await this.pause(Math.min(left, backoffMs(BACKOFF, attempt, Math.random())));
+      if (performance.now() >= end) throw new ConnectError('Cassandra', this.#connectTimeoutMs, failure);
     }
   }
 
@@ -122,24 +125,31 @@ export class CassandraConnection {
     return client;
   }
 
-  /** The driver's connect can't be stopped: one that takes too long goes on, and the next try waits for the same one. */
-  private async tryConnect(ms: number): Promise<void> {
+  /**
+   * False if it took too long. The driver's connect can't be stopped: it goes on, and the next try waits for the same
+   * one.
+   */
+  private async tryConnect(ms: number): Promise<boolean> {
     if (this.#opening === undefined) {
-      this.#opening = this.#client.connect();
+      this.#opening = this.open();
       const done = () => (this.#opening = undefined);
       this.#opening.then(done, done);
     }
     const timer = new AbortController();
-    const tooLate = sleep(Math.max(0, ms), undefined, { signal: timer.signal }).then(
-      () => {
-        throw new Error(`no answer for ${this.#connectTimeoutMs} ms`);
-      },
-      () => undefined, // aborted: the connect was first
-    );
+    const late = sleep(Math.max(0, ms), false, { signal: timer.signal }).catch(() => false); // the connect was first
     try {
-      await Promise.race([this.#opening, tooLate]);
+      return await Promise.race([this.#opening.then(() => true), late]);
     } finally {
       timer.abort();
+    }
+  }
+
+  private async open(): Promise<void> {
+    try {
+      await this.#client.connect();
+    } catch (error) {
+      if (this.#isOwn) closeLeftover(this.#client);
+      throw error;
     }
   }
 
@@ -156,9 +166,10 @@ export function isClient(source: ClientOptions | Client): source is Client {
   return 'execute' in source && typeof source.execute === 'function';
 }
 
-/** Wrong options, which no waiting cures. */
-function isHopeless(error: unknown): boolean {
-  return error instanceof TypeError || (error instanceof Error && error.name === 'ArgumentError');
+/** The driver forgets the connection over which a connect failed half-way; its socket would stay open for good. */
+function closeLeftover(client: Client): void {
+  const { controlConnection } = client as unknown as { controlConnection?: { connection?: { close?(): void } | null } };
+  controlConnection?.connection?.close?.();
 }
 
 function nameOf(consistency: number): string {

@@ -43,6 +43,8 @@ interface DriverFailure {
   readonly message: string;
   readonly code?: unknown;
   readonly isSocketError?: unknown;
+  /** Of NoHostAvailableError: what went wrong, by host. */
+  readonly innerErrors?: Readonly<Record<string, unknown>> | null;
 }
 
 /** True when the server may well answer later, and whether a write took effect is unknown. */
@@ -54,6 +56,23 @@ export function isUnavailable(error: unknown): boolean {
 /** A server that answers did not get a lightweight transaction through in its time: asking again makes sense at once. */
 export function isUndecided(error: unknown): boolean {
   return isFailure(error) && (error.code === responseErrorCodes.writeTimeout || error.code === CAS_WRITE_UNKNOWN);
+}
+
+/** Wrong options, as of a data centre that does not exist: no waiting cures them. */
+export function isHopeless(error: unknown): boolean {
+  if (!isFailure(error)) return false;
+  if (error.name === 'TypeError' || error.name === 'ArgumentError') return true;
+  const inner = Object.values(error.innerErrors ?? {});
+  return inner.length > 0 && inner.every(isHopeless);
+}
+
+/** The driver prints whole stacks where it quotes the errors of hosts; this names them in a line. */
+export function readable(error: unknown): unknown {
+  if (!isFailure(error)) return error;
+  const hosts = Object.entries(error.innerErrors ?? {});
+  if (hosts.length === 0) return error;
+  const reasons = hosts.map(([host, inner]) => `${host}: ${isFailure(inner) ? inner.message : String(inner)}`);
+  return new Error(reasons.join('; '), { cause: error });
 }
 
 export function isUnauthorized(error: unknown): boolean {
@@ -73,7 +92,7 @@ export function isRefused(error: unknown): boolean {
  * @param operation names what was tried, as in "cassandra is not available for reading the run"
  */
 export function translated(error: unknown, operation: string, schema: CassandraSchema): unknown {
-  if (isUnavailable(error)) return new UnavailableError('cassandra', operation, error);
+  if (isUnavailable(error)) return new UnavailableError('cassandra', operation, readable(error));
   if (!isFailure(error) || error.code !== responseErrorCodes.invalid) return error;
   const large = TOO_LARGE.exec(error.message);
   if (large) {

@@ -41,6 +41,7 @@ export class KafkaJobConsumer {
   private assignment: KafkaAssignment | undefined;
   private starting: Promise<void> = Promise.resolve();
   private taking = true;
+  private ended = false;
   /** Moves when all batches being handed over have to be left; the rest of them is fetched again. */
   private departures = 0;
 
@@ -83,7 +84,8 @@ export class KafkaJobConsumer {
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
       eachBatch: (payload) => this.takeBatch(payload),
     });
-    if (!this.taking) this.pause();
+    if (this.ended) await this.consumer.disconnect();
+    else if (!this.taking) this.pause();
   }
 
   /** Takes no further message; what is done is still committed. */
@@ -118,6 +120,7 @@ export class KafkaJobConsumer {
   }
 
   private end(): void {
+    this.ended = true;
     this.taking = false;
     this.assignment = undefined;
     this.commits.assign(undefined);

@@ -66,7 +66,7 @@ describe('Connecting to Redis', () => {
       expect(await ledger.now()).toBeGreaterThan(0);
       // a connection that was given up before must not have lost its will to come back
       await client
-        .call('kill', async (redis) => (redis as Redis).client('KILL', 'SKIPME', 'no'))
+        .call('kill', async (redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no'))
         .catch((e: unknown) => e);
       expect(await untilAnswered(() => ledger.now())).toBeGreaterThan(0);
     },

@@ -12,7 +12,15 @@ const COMBINING = /\p{M}+/gu;
 const STACKED_MARKS = /(\p{L})\p{M}{2,}/gu;
 /** "i d i o t": at least three single letters in a row. */
 const SPACED_LETTERS = /(?<![\p{L}\p{N}])(?:\p{L} ){2,}\p{L}(?![\p{L}\p{N}])/gu;
-const LOOKALIKES: Readonly<Record<string, string>> = { '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '*': 'u' };
+const LOOKALIKES: Readonly<Record<string, string>> = {
+  '0': 'o',
+  '1': 'i',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '7': 't',
+  '*': 'u',
+};
 
 export function normalise(raw: string): NormalisedText {
   const visible = raw.normalize('NFKC').replace(INVISIBLE, '').replace(STACKED_MARKS, '$1');

@@ -13,7 +13,11 @@ const PATTERNS: readonly { kind: PiiKind; pattern: RegExp; holds?: (match: strin
   { kind: 'iban', pattern: /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b/gu, holds: isIban },
   { kind: 'card', pattern: /\b\d(?:[ -]?\d){12,18}\b/gu, holds: isCardNumber },
   { kind: 'ssn', pattern: /\b\d{3}-\d{2}-\d{4}\b/gu },
-  { kind: 'phone', pattern: /(?:\+\d{1,3}[ .-]?)?\(?\b\d{3,4}\)?[ .-]\d{3,4}(?:[ .-]\d{3,4})?\b/gu, holds: isPhoneNumber },
+  {
+    kind: 'phone',
+    pattern: /(?:\+\d{1,3}[ .-]?)?\(?\b\d{3,4}\)?[ .-]\d{3,4}(?:[ .-]\d{3,4})?\b/gu,
+    holds: isPhoneNumber,
+  },
   { kind: 'ip', pattern: /\b(?:\d{1,3}\.){3}\d{1,3}\b/gu, holds: isPublicAddress },
 ];
 

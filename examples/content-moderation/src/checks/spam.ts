@@ -9,7 +9,10 @@ const PHRASES: readonly [RegExp, number][] = [
   [/\b(?:click|clic|haz clic|cliquez)\b.{0,12}\b(?:here|ici|aqui)\b/u, 0.25],
   [/\b(?:free|gratis|kostenlos|100%)\b/u, 0.15],
   [/\b(?:win|winner|gewinnen|gagnez|giveaway|prize|congratulations)\b/u, 0.25],
-  [/\b(?:earn|make|turn|gagnez|dinero|money|argent|euro)\b.{0,12}(?:\$|\d{3,}|money|fast|vite|gratis|l.argent|sichern)/u, 0.35],
+  [
+    /\b(?:earn|make|turn|gagnez|dinero|money|argent|euro)\b.{0,12}(?:\$|\d{3,}|money|fast|vite|gratis|l.argent|sichern)/u,
+    0.35,
+  ],
   [/\b(?:limited|today only|act now|only the first|last chance|limitee|now!)\b/u, 0.15],
   [/\b(?:guaranteed|no experience|no questions asked|no prescription|approved in)\b/u, 0.25],
   [/\b(?:crypto|loans?|pills|followers|investment|designer watches)\b/u, 0.25],

@@ -27,12 +27,20 @@ const REVIEW_FROM = 0.35;
 export function triage({ pii, abuse, spam, style }: Reports): Triage {
   const reasons = [
     ...(abuse.score >= REVIEW_FROM ? [`abuse ${abuse.score}: ${abuse.terms.join(', ')}`] : []),
-    ...(spam.score >= REVIEW_FROM ? [`spam ${spam.score}: ${[...spam.signals, `${spam.links} link(s)`].join(', ')}`] : []),
+    ...(spam.score >= REVIEW_FROM
+      ? [`spam ${spam.score}: ${[...spam.signals, `${spam.links} link(s)`].join(', ')}`]
+      : []),
     ...(style.shouting && abuse.score > 0 ? ['shouting'] : []),
     ...(style.noise ? ['noise'] : []),
     ...(pii.length > 0 ? [`personal data: ${[...new Set(pii.map((f) => f.kind))].join(', ')}`] : []),
   ];
-  const risk = Math.max(abuse.score, spam.score, style.noise ? REVIEW_FROM : 0, style.shouting && abuse.score > 0 ? REVIEW_FROM : 0);
-  const decision = risk >= REJECT_FROM ? 'reject' : risk >= REVIEW_FROM ? 'review' : pii.length > 0 ? 'redact' : 'approve';
+  const risk = Math.max(
+    abuse.score,
+    spam.score,
+    style.noise ? REVIEW_FROM : 0,
+    style.shouting && abuse.score > 0 ? REVIEW_FROM : 0,
+  );
+  const decision =
+    risk >= REJECT_FROM ? 'reject' : risk >= REVIEW_FROM ? 'review' : pii.length > 0 ? 'redact' : 'approve';
   return { decision, risk, reasons };
 }

@@ -33,19 +33,7 @@ local function name(node, turnName, passes, token)
   fired[#fired + 1] = get(field('v', node))
 end
 
-local function fire(node, turnName, passes, opensPass)
-  local before = turn(node, turnName)
-  if before then
-    if before.state ~= 'D' and before.state ~= 'W' then name(node, turnName, before.passes, false) end
-    return
-  end
-  if tonumber(get('q') or '0') >= maxTurns then
-    tooManyTurnsAt = node
-    return
-  end
-  if opensPass then set(field('g', node), turnName) end
-  add('o', 1)
-  add('q', 1)
+local function start(node, turnName, passes)
   if claimsLeft <= 0 then
     putTurn(node, turnName, {state = 'R', passes = passes, token = 0, worker = '', expires = 0, claims = 0})
     name(node, turnName, passes, false)
@@ -59,6 +47,47 @@ local function fire(node, turnName, passes, opensPass)
   name(node, turnName, passes, number(token))
 end
 
+local function releaseQueued()
+  local node = settlement.node
+  local following = get(field('h', node, settlement.turn))
+  if not following then return end
+  local queued = turn(node, following)
+  if not queued or queued.state == 'D' or queued.state == 'W' then return end
+  if queued.state == 'Q' then
+    if settlement.opensPasses then set(field('g', node), following) end
+    start(node, following, queued.passes)
+  else
+    name(node, following, queued.passes, false)
+  end
+end
+
+local function fire(target, turnName, passes)
+  local node = target.node
+  local before = turn(node, turnName)
+  if before then
+    if before.state == 'R' or before.state == 'C' then name(node, turnName, before.passes, false) end
+    return
+  end
+  if tonumber(get('q') or '0') >= maxTurns then
+    tooManyTurnsAt = node
+    return
+  end
+  add('o', 1)
+  add('q', 1)
+  if target.when == 'each' then
+    local last = get(field('l', node))
+    set(field('l', node), turnName)
+    local before = last and turn(node, last)
+    if before and (before.state == 'R' or before.state == 'C' or before.state == 'Q') then
+      set(field('h', node, last), turnName)
+      putTurn(node, turnName, {state = 'Q', passes = passes, token = 0, worker = '', expires = 0, claims = 0})
+      return
+    end
+  end
+  if target.opensPass then set(field('g', node), turnName) end
+  start(node, turnName, passes)
+end
+
 local function addDynamic(id, passes)
   local gather = settlement.gather
   local origin = field('v', id)
@@ -66,7 +95,7 @@ local function addDynamic(id, passes)
     set(origin, field(settlement.node, settlement.turn, gather or ''))
     if gather then add(field('m', gather), 1) end
   end
-  fire(id, '1', passes)
+  fire({node = id, when = 'joined'}, '1', passes)
 end
 
 local function arrive(target, arrival)
@@ -101,14 +130,14 @@ local function tell(target)
   local passes = resolve(target.passes)
   local joined = table.concat(passes, PASS_SEP)
   if target.when == 'each' then
-    if target.taken then fire(target.node, target.turn or turnOfEntry(passes, target.entry), joined, target.opensPass) end
+    if target.taken then fire(target, target.turn or turnOfEntry(passes, target.entry), joined) end
     return
   end
   local turnName = turnOfPasses(passes)
   local awaited = tonumber(get(field('m', target.node)) or '0')
   local direct = target.when == 'once' or (target.need <= 1 and awaited == 0 and not target.gathers)
   if direct and target.taken then
-    fire(target.node, turnName, joined, target.opensPass)
+    fire(target, turnName, joined)
     return
   end
   for _, arrival in ipairs(target.arrivals) do arrive(target, arrival) end
@@ -116,6 +145,6 @@ local function tell(target)
   if target.taken then set(takenMark, '1') end
   if not get(takenMark) then return end
   if tonumber(get(field('d', target.node)) or '0') < awaited then return end
-  if arrived(target, passes) >= target.need then fire(target.node, turnName, joined, target.opensPass) end
+  if arrived(target, passes) >= target.need then fire(target, turnName, joined) end
 end
 `;

@@ -40,6 +40,7 @@ end
 if settlement.rescuedPasses then
   set(field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP)), '1')
 end
+releaseQueued()
 for _, id in ipairs(settlement.dynamic) do addDynamic(id, found.passes) end
 for _, target in ipairs(settlement.targets) do tell(target) end
 local late = settlement.late

@@ -1,0 +1,54 @@
+// Runs every jest project, one after the other, and adds up the results. A skipped test counts as a failure: it would
+// hide one.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+
+const PROJECTS = [
+  ['unit'],
+  ['conformance'],
+  // the servers are shared, so one file at a time
+  ['e2e', '--runInBand'],
+];
+const results = '.ci-results';
+rmSync(results, { recursive: true, force: true });
+mkdirSync(results);
+
+let passed = 0;
+let failed = 0;
+for (const [project, ...flags] of PROJECTS) {
+  const file = `${results}/${project}.json`;
+  const args = ['scripts/jest.mjs', '--selectProjects', project, ...flags, '--json', `--outputFile=${file}`];
+  // jest prints the JSON to stdout as well; its report goes to stderr
+  const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const report = read(file);
+  if (!report) {
+    console.error(`The project '${project}' gave no report (exit status ${status}).`);
+    failed++;
+    continue;
+  }
+  passed += report.numPassedTests;
+  failed += report.numFailedTests + report.numRuntimeErrorTestSuites;
+  const left = report.numPendingTests + report.numTodoTests;
+  if (left > 0) {
+    failed += left;
+    console.error(`${left} test(s) of the project '${project}' were skipped. Run or remove them.`);
+  }
+  if (report.numTotalTests === 0) {
+    failed++;
+    console.error(`The project '${project}' has no tests.`);
+  } else if (status !== 0 && report.success) {
+    failed++;
+    console.error(`The project '${project}' ended with exit status ${status}, although its tests passed.`);
+  }
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+function read(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    console.error(`No readable report ${file}: ${error.message}`);
+    return undefined;
+  }
+}

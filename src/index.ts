@@ -1,0 +1,86 @@
+export { FlowcraftKafkaModule, type FlowcraftKafkaAsyncOptions } from './nest/flowcraft-kafka.module.js';
+export { FlowcraftClient, type ResumeOptions } from './nest/flowcraft-client.js';
+export { FlowcraftWorker, type RunningNode } from './nest/flowcraft-worker.js';
+export { FlowcraftReconciler, RECONCILER_CRON_NAME } from './nest/flowcraft-reconciler.js';
+export { FlowcraftHealth, type FlowcraftHealthReport } from './nest/flowcraft-health.js';
+
+export { FlowNode, type FlowNodeHandler, type FlowNodeOptions } from './nest/decorators/flow-node.decorator.js';
+export { FlowBlueprint, type FlowBlueprintProvider } from './nest/decorators/flow-blueprint.decorator.js';
+export {
+  OnFlowEvent,
+  type FlowEventName,
+  type FlowEventPayloads,
+  type RunAwaitingEvent,
+  type RunFinishedEvent,
+} from './nest/decorators/on-flow-event.decorator.js';
+
+export { KafkaAdapter, type KafkaAdapterOptions } from './adapter/kafka-adapter.js';
+export { createKafkaReconciler, type KafkaReconciler, type KafkaReconcilerOptions } from './adapter/kafka-reconciler.js';
+export { CassandraContext, type CassandraContextOptions } from './drivers/cassandra/cassandra-context.js';
+export { RedisCoordinationStore } from './drivers/redis/redis-coordination-store.js';
+export { CassandraContextFactory } from './nest/cassandra-context-factory.js';
+
+export type {
+  BlueprintOptions,
+  FlowcraftKafkaModuleExtras,
+  FlowcraftKafkaOptions,
+  FlowcraftKafkaOptionsFactory,
+  FlowcraftRuntimeOptions,
+  LimitOptions,
+  ProvisionMode,
+  ProvisionOptions,
+  ReconcilerOptions,
+  UnknownNodesMode,
+  WorkerOptions,
+} from './nest/options.js';
+export type { BlueprintSource } from './nest/blueprint-source.js';
+export type { FlowcraftFeature } from './nest/feature-registration.js';
+export {
+  FLOWCRAFT_CASSANDRA,
+  FLOWCRAFT_CLOCK,
+  FLOWCRAFT_DRIVERS,
+  FLOWCRAFT_IDS,
+  FLOWCRAFT_KAFKA,
+  FLOWCRAFT_KAFKA_OPTIONS,
+  FLOWCRAFT_LOGGER,
+  FLOWCRAFT_REDIS,
+} from './nest/tokens.js';
+export { DEFAULT_OPTIONS } from './composition/default-options.js';
+export type { DriverTuning, ServerClients, ServerDrivers } from './composition/server-drivers.js';
+export type { Drivers } from './composition/embedded-drivers.js';
+
+export type { ListOptions, RunEvent, RunSummary } from './engine/client.js';
+export type { NodeError } from './engine/finisher.js';
+export type { TurnInfo } from './engine/node-execution.js';
+export type { ReconciliationStats } from './engine/reconciler.js';
+export type { RunDescription } from './engine/run-description.js';
+export type { RunHandle, StartOptions } from './engine/run-starter.js';
+export type { RunOutcome, WaitOptions } from './engine/run-waiter.js';
+export type { WorkerState } from './engine/worker.js';
+
+export {
+  BlueprintInvalidError,
+  BlueprintNotFoundError,
+  ConfigurationError,
+  ConnectError,
+  ContextKeyRefusedError,
+  DrainTimeoutError,
+  ErrorCode,
+  FlowcraftKafkaError,
+  IllegalStateError,
+  NodeImplementationMissingError,
+  NodeNotAwaitingError,
+  RunEndedError,
+  RunIdConflictError,
+  RunIdInvalidError,
+  RunNotFoundError,
+  SchemaMissingError,
+  TopicMissingError,
+  UnavailableError,
+  ValueNotSerializableError,
+  ValueTooLargeError,
+} from './core/errors.js';
+export type { AwaitingDetails, EndStatus, RunStatus } from './core/run.js';
+export type { Clock, Ids } from './ports/clock.js';
+export type { ConsumerState } from './ports/job-queue.js';
+export type { LogFields, Logger } from './ports/logger.js';

@@ -1,0 +1,93 @@
+import { DIContainer, type NodeImplementation, type NodeRegistry, type WorkflowBlueprint } from 'flowcraft';
+import { isBlueprint, isBlueprintSource, resolveBlueprint, type BlueprintSource } from '../blueprint-source.js';
+import type { FlowcraftFeature } from '../feature-registration.js';
+import type { OptionProblem } from '../options-check.js';
+import type { FlowcraftRuntimeOptions } from '../options.js';
+import type { DeclaredBlueprint } from './blueprint-explorer.js';
+import type { DeclaredNode } from './node-explorer.js';
+
+/**
+ * Puts the node types and blueprints of all sources together. Two sources may name one thing only if it is the same
+ * thing; whatever else is wrong is added to `problems`.
+ */
+export class Registrations {
+  readonly nodes: NodeRegistry = {};
+  /** In the order of registration; one id may come with several versions. */
+  readonly blueprints: { readonly key: string; readonly blueprint: WorkflowBlueprint }[] = [];
+  private readonly nodeSources = new Map<string, string>();
+  private readonly blueprintSources = new Map<string, { readonly source: string; readonly text: string }>();
+
+  constructor(private readonly problems: OptionProblem[]) {}
+
+  addRuntime(runtime: FlowcraftRuntimeOptions | DIContainer): void {
+    if (runtime instanceof DIContainer) return; // the engine reads it
+    for (const [name, implementation] of Object.entries(runtime.registry ?? {}))
+      this.addNode({ name, implementation: implementation as NodeImplementation, source: 'runtime.registry' });
+    this.addBlueprints(runtime.blueprints ?? {}, 'runtime.blueprints');
+  }
+
+  addFeature({ nodes, blueprints }: FlowcraftFeature): void {
+    for (const [name, implementation] of Object.entries(nodes ?? {}))
+      this.addNode({ name, implementation, source: 'forFeature({ nodes })' });
+    this.addBlueprints(blueprints ?? {}, 'forFeature({ blueprints })');
+  }
+
+  addNode({ name, implementation, source }: DeclaredNode): void {
+    if (typeof implementation !== 'function') {
+      this.problems.push({ path: source, message: `'${name}' is neither a function nor a node class` });
+      return;
+    }
+    const other = this.nodeSources.get(name);
+    if (other !== undefined && this.nodes[name] !== implementation) {
+      this.problems.push({
+        path: `node type '${name}'`,
+        message: `is declared twice, by ${other} and by ${source}; rename or remove one of them`,
+      });
+      return;
+    }
+    this.nodeSources.set(name, source);
+    this.nodes[name] = implementation;
+  }
+
+  addBlueprint({ value, source }: DeclaredBlueprint, key?: string): void {
+    if (!isBlueprint(value) && !isBlueprintSource(value)) {
+      const which = key === undefined ? 'an element' : `'${key}'`;
+      this.problems.push({ path: source, message: `${which} is neither a blueprint nor a flow of createFlow()` });
+      return;
+    }
+    const { blueprint, nodes } = resolveBlueprint(value);
+    const [id, version, text] = [key ?? blueprint.id, blueprint.metadata?.version, JSON.stringify(blueprint)];
+    const other = this.blueprintSources.get(`${id}\n${version}`);
+    if (other && other.text !== text) {
+      this.problems.push({
+        path: `blueprint '${id}'`,
+        message: `is declared twice with different content, by ${other.source} and by ${source}; rename one, or give them different metadata.version`,
+      });
+      return;
+    }
+    for (const [name, implementation] of nodes) this.addNode({ name, implementation, source });
+    if (other) return;
+    this.blueprintSources.set(`${id}\n${version}`, { source, text });
+    this.blueprints.push({ key: id, blueprint: id === blueprint.id ? blueprint : { ...blueprint, id } });
+  }
+
+  private addBlueprints(
+    given: readonly (WorkflowBlueprint | BlueprintSource)[] | Readonly<Record<string, WorkflowBlueprint | BlueprintSource>>,
+    source: string,
+  ): void {
+    if (Array.isArray(given)) {
+      for (const value of given as readonly (WorkflowBlueprint | BlueprintSource)[]) this.addBlueprint({ value, source });
+      return;
+    }
+    // a blueprint that is given under another name than its own answers to both
+    for (const [key, value] of Object.entries(given)) {
+      this.addBlueprint({ value, source }, key);
+      if ((idOf(value) ?? key) !== key) this.addBlueprint({ value, source });
+    }
+  }
+}
+
+function idOf(value: unknown): string | undefined {
+  if (isBlueprint(value)) return value.id;
+  return isBlueprintSource(value) ? value.toBlueprint().id : undefined;
+}

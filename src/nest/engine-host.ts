@@ -1,0 +1,124 @@
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, ModuleRef } from '@nestjs/core';
+import { DIContainer, type RuntimeOptions } from 'flowcraft';
+import { KafkaAdapter } from '../adapter/kafka-adapter.js';
+import type { Drivers } from '../composition/embedded-drivers.js';
+import { ConfigurationError, IllegalStateError } from '../core/errors.js';
+import { Engine } from '../engine/engine.js';
+import type { Clock, Ids } from '../ports/clock.js';
+import type { Logger } from '../ports/logger.js';
+import { exploreBlueprints } from './discovery/blueprint-explorer.js';
+import { candidatesOf } from './discovery/candidates.js';
+import { FlowEventListeners } from './discovery/flow-event-listeners.js';
+import { exploreNodes } from './discovery/node-explorer.js';
+import { Registrations } from './discovery/registrations.js';
+import { FeatureRegistration } from './feature-registration.js';
+import type { OptionProblem } from './options-check.js';
+import type { FlowcraftSettings } from './settings.js';
+import { FLOWCRAFT_CLOCK, FLOWCRAFT_DRIVERS, FLOWCRAFT_IDS, FLOWCRAFT_LOGGER, FLOWCRAFT_SETTINGS } from './tokens.js';
+
+/**
+ * Owns the engine of the application: made when all providers exist, since they are what its nodes are made of, and
+ * closed together with the connections as the last thing of all.
+ */
+@Injectable()
+export class EngineHost implements OnModuleInit, OnApplicationShutdown {
+  private current: Engine | undefined;
+  private opening: Promise<Engine> | undefined;
+  private closing: Promise<void> | undefined;
+  private areProvidersReady = false;
+  private endListening: (() => void) | undefined;
+
+  constructor(
+    @Inject(FLOWCRAFT_SETTINGS) private readonly settings: FlowcraftSettings,
+    @Inject(FLOWCRAFT_DRIVERS) private readonly drivers: Drivers,
+    @Inject(FLOWCRAFT_CLOCK) private readonly clock: Clock,
+    @Inject(FLOWCRAFT_IDS) private readonly ids: Ids,
+    @Inject(FLOWCRAFT_LOGGER) private readonly logger: Logger,
+    private readonly discovery: DiscoveryService,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  /** Undefined before it is open. */
+  get engine(): Engine | undefined {
+    return this.current;
+  }
+
+  get isClosed(): boolean {
+    return this.closing !== undefined;
+  }
+
+  onModuleInit(): void {
+    this.areProvidersReady = true;
+  }
+
+  /**
+   * The open engine.
+   * @throws ConfigurationError if the application declares nodes or blueprints that cannot be
+   * @throws IllegalStateError while the providers are still being made, and after the application has closed
+   */
+  async ready(): Promise<Engine> {
+    if (this.closing) throw new IllegalStateError('The application has closed, and flowcraft with it.');
+    if (!this.areProvidersReady) {
+      throw new IllegalStateError(
+        'The application is still being put together, so not all nodes are known. Use flowcraft in onModuleInit() or later.',
+      );
+    }
+    this.opening ??= this.open();
+    return this.opening;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.close();
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    this.endListening?.();
+    this.current?.close();
+    await this.drivers.close();
+  }
+
+  private async open(): Promise<Engine> {
+    const { settings, drivers, clock, ids, logger } = this;
+    const problems: OptionProblem[] = [];
+    const candidates = candidatesOf(this.discovery);
+    const registrations = new Registrations(problems);
+    registrations.addRuntime(settings.runtime);
+    for (const { instance } of candidates)
+      if (instance instanceof FeatureRegistration) registrations.addFeature(instance.feature);
+    for (const node of exploreNodes(candidates, problems)) registrations.addNode(node);
+    for (const blueprint of await exploreBlueprints(candidates, problems)) registrations.addBlueprint(blueprint);
+    const listeners = new FlowEventListeners(candidates, problems, logger);
+    if (problems.length > 0) throw new ConfigurationError(problems);
+    const engine = new Engine(
+      { ...drivers, clock, ids, logger },
+      {
+        runtime: withoutBlueprints(settings),
+        nodes: registrations.nodes,
+        options: settings.engine,
+        ...(settings.servers ? { adapter: this.moduleRef.get(KafkaAdapter) } : {}),
+      },
+    );
+    const { blueprints } = engine.flowcraft;
+    // all are known before one is checked, since they may name each other
+    for (const { key, blueprint } of registrations.blueprints) blueprints[key] = blueprint;
+    const older = registrations.blueprints.filter(({ key, blueprint }) => blueprints[key] !== blueprint);
+    const latest = { ...blueprints };
+    for (const { blueprint } of older) engine.catalog.register(blueprint);
+    Object.assign(blueprints, latest);
+    engine.open();
+    this.endListening = listeners.listenTo(engine);
+    this.current = engine;
+    return engine;
+  }
+}
+
+/** The blueprints are registered with those of all other sources; a container's are read by the engine. */
+function withoutBlueprints({ runtime }: FlowcraftSettings): RuntimeOptions | DIContainer {
+  return runtime instanceof DIContainer ? runtime : { ...runtime, blueprints: {} };
+}

@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import type { ListOptions, RunEvent, RunSummary } from '../engine/client.js';
+import type { RunDescription } from '../engine/run-description.js';
+import type { RunHandle, StartOptions } from '../engine/run-starter.js';
+import type { RunOutcome, WaitOptions } from '../engine/run-waiter.js';
+import { EngineHost } from './engine-host.js';
+
+/** How a node that waits goes on. */
+export interface ResumeOptions {
+  /** The node; may be left out if only one node of the run waits. */
+  readonly nodeId?: string;
+  /** Which edges of the node are taken. */
+  readonly action?: string;
+  /** The node's output. */
+  readonly output?: unknown;
+}
+
+/** Starts runs and answers for them, from any process of the fleet. */
+@Injectable()
+export class FlowcraftClient {
+  constructor(private readonly host: EngineHost) {}
+
+  /**
+   * Starts a run. When the promise resolves, the run is durable: it ends or waits for something, whatever happens to
+   * this process. A second start with the same `runId`, blueprint and context answers the run that exists.
+   * @param initialContext what the context of the run begins with; values that the serializer can carry
+   * @throws BlueprintNotFoundError
+   * @throws BlueprintInvalidError
+   * @throws NodeImplementationMissingError if the blueprint names node types that nobody registered
+   * @throws RunIdInvalidError
+   * @throws RunIdConflictError if the id is taken by a run of another blueprint or context
+   * @throws ValueNotSerializableError
+   * @throws ValueTooLargeError
+   * @throws ContextKeyRefusedError
+   */
+  async start(
+    blueprintId: string,
+    initialContext: Record<string, unknown> = {},
+    options: StartOptions = {},
+  ): Promise<RunHandle> {
+    return (await this.engineClient()).start(blueprintId, initialContext, options);
+  }
+
+  /**
+   * Waits until the run has ended, or until it waits itself (`until: 'settled'`), at most `timeoutMs` (60 s). After
+   * that the outcome has `timedOut: true` and the status of the moment; the run goes on.
+   * @throws RunNotFoundError
+   */
+  async waitForWorkflow(runId: string, options: WaitOptions = {}): Promise<RunOutcome> {
+    return (await this.engineClient()).wait(runId, options);
+  }
+
+  /**
+   * What is known of a run: its status, and each of its nodes' turns.
+   * @throws RunNotFoundError
+   */
+  async getRun(runId: string): Promise<RunDescription> {
+    return (await this.engineClient()).describe(runId);
+  }
+
+  /**
+   * The context of a run as it is now.
+   * @throws RunNotFoundError
+   */
+  async getContext(runId: string): Promise<Record<string, unknown>> {
+    return (await this.engineClient()).context(runId);
+  }
+
+  /** Runs by the time of their start, the newest first, in pages: pass the `cursor` of an answer to read on. */
+  async listRuns(options: ListOptions = {}): Promise<{ runs: RunSummary[]; cursor?: string }> {
+    return (await this.engineClient()).list(options);
+  }
+
+  /**
+   * Lets a node that waits go on. When the promise resolves, the wait is settled.
+   * @throws NodeNotAwaitingError if that node does not wait, or another was faster
+   * @throws RunEndedError
+   * @throws RunNotFoundError
+   */
+  async resume(runId: string, { nodeId, action, output }: ResumeOptions = {}): Promise<void> {
+    const answer = { ...(action === undefined ? {} : { action }), ...(output === undefined ? {} : { output }) };
+    await (await this.engineClient()).resume(runId, nodeId, answer);
+  }
+
+  /**
+   * Cancels a run: no further node starts, the signals of nodes that execute are aborted, and what these still return
+   * is dropped. Cancelling a run that is cancelled does nothing.
+   * @param reason is told by `getRun` and `waitForWorkflow`
+   * @throws RunEndedError if it has ended otherwise
+   * @throws RunNotFoundError
+   */
+  async cancel(runId: string, reason?: string): Promise<void> {
+    await (await this.engineClient()).cancel(runId, reason);
+  }
+
+  /**
+   * What happens in a run, from its beginning and as it goes on; ends with the run. Break out of the loop to stop.
+   * @throws RunNotFoundError
+   */
+  async *events(runId: string): AsyncGenerator<RunEvent, void, undefined> {
+    yield* (await this.engineClient()).events(runId);
+  }
+
+  private async engineClient() {
+    return (await this.host.ready()).client;
+  }
+}

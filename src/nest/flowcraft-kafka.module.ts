@@ -1,0 +1,67 @@
+import {
+  ConfigurableModuleBuilder,
+  Module,
+  type ConfigurableModuleAsyncOptions,
+  type DynamicModule,
+} from '@nestjs/common';
+import { FeatureRegistration, type FlowcraftFeature } from './feature-registration.js';
+import { FlowcraftCoreModule } from './flowcraft-core.module.js';
+import { FlowcraftLifecycleModule } from './flowcraft-lifecycle.module.js';
+import type { FlowcraftKafkaModuleExtras, FlowcraftKafkaOptions, FlowcraftKafkaOptionsFactory } from './options.js';
+import { FLOWCRAFT_KAFKA_OPTIONS } from './tokens.js';
+
+/** Options of `forRootAsync`: one of useFactory, useClass and useExisting, beside imports, inject and isGlobal. */
+export type FlowcraftKafkaAsyncOptions = ConfigurableModuleAsyncOptions<
+  FlowcraftKafkaOptions,
+  keyof FlowcraftKafkaOptionsFactory
+> &
+  FlowcraftKafkaModuleExtras;
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<FlowcraftKafkaOptions>({
+  optionsInjectionToken: FLOWCRAFT_KAFKA_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createFlowcraftKafkaOptions')
+  .setExtras<FlowcraftKafkaModuleExtras>({ isGlobal: true }, (definition) => definition)
+  .build();
+
+/**
+ * Runs flowcraft workflows in a NestJS application. Import it once with `forRoot()` or `forRootAsync()`; feature modules
+ * add to it with `forFeature()`, or with `@FlowNode`, `@FlowBlueprint` and `@OnFlowEvent` on their providers.
+ */
+@Module({})
+export class FlowcraftKafkaModule {
+  /**
+   * The application is refused with a ConfigurationError that lists every problem of the options, and with a
+   * ConnectError if a server cannot be reached in time.
+   */
+  static forRoot(options: FlowcraftKafkaOptions & FlowcraftKafkaModuleExtras): DynamicModule {
+    return assemble(ConfigurableModuleClass.forRoot(options), options.isGlobal);
+  }
+
+  /** As `forRoot()`, with options that are made from other providers. */
+  static forRootAsync(options: FlowcraftKafkaAsyncOptions): DynamicModule {
+    return assemble(ConfigurableModuleClass.forRootAsync(options), options.isGlobal);
+  }
+
+  /** Adds blueprints and node types; may be called by any number of modules. */
+  static forFeature(feature: FlowcraftFeature): DynamicModule {
+    const token = Symbol('flowcraft feature');
+    return {
+      module: FlowcraftKafkaModule,
+      providers: [{ provide: token, useValue: new FeatureRegistration(feature) }],
+    };
+  }
+}
+
+/** The hooks of a global module run first at the start and last at the end: right for connections, wrong for a worker. */
+function assemble({ imports, providers }: DynamicModule, isGlobal = true): DynamicModule {
+  const core: DynamicModule = {
+    module: FlowcraftCoreModule,
+    global: isGlobal,
+    imports: imports ?? [],
+    providers: providers ?? [],
+  };
+  const lifecycle: DynamicModule = { module: FlowcraftLifecycleModule, imports: [core] };
+  return { module: FlowcraftKafkaModule, imports: [core, lifecycle], exports: [core] };
+}

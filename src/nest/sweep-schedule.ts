@@ -1,0 +1,61 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import type { Clock } from '../ports/clock.js';
+import type { Logger } from '../ports/logger.js';
+import { cronTime, type CronTime } from './cron-time.js';
+import { FlowcraftReconciler, RECONCILER_CRON_NAME } from './flowcraft-reconciler.js';
+import type { FlowcraftSettings } from './settings.js';
+import { FLOWCRAFT_CLOCK, FLOWCRAFT_LOGGER, FLOWCRAFT_SETTINGS } from './tokens.js';
+
+type CronJob = ReturnType<SchedulerRegistry['getCronJob']>;
+
+/**
+ * Makes the reconciler sweep at the configured times. The module never imports ScheduleModule itself: a second one in
+ * an application would run all of its cron jobs twice.
+ */
+@Injectable()
+export class SweepSchedule {
+  private job: CronJob | undefined;
+  private cancelTimer: (() => void) | undefined;
+
+  constructor(
+    @Inject(FLOWCRAFT_SETTINGS) private readonly settings: FlowcraftSettings,
+    @Inject(FLOWCRAFT_CLOCK) private readonly clock: Clock,
+    @Inject(FLOWCRAFT_LOGGER) private readonly logger: Logger,
+    private readonly reconciler: FlowcraftReconciler,
+    @Optional() @Inject(SchedulerRegistry) private readonly registry?: SchedulerRegistry,
+  ) {}
+
+  /** Call it when ScheduleModule has mounted its jobs. */
+  start(): void {
+    const { enabled, cron } = this.settings.reconciler;
+    if (!enabled) return;
+    if (this.registry?.doesExist('cron', RECONCILER_CRON_NAME)) {
+      this.job = this.registry.getCronJob(RECONCILER_CRON_NAME);
+      // the parser's class by way of the job, which accepts no other copy's
+      const CronTimeOfJob = this.job.cronTime.constructor as new (expression: string) => CronJob['cronTime'];
+      this.job.setTime(new CronTimeOfJob(cron));
+      this.job.start();
+      return;
+    }
+    this.logger.log(
+      'The application has no ScheduleModule with cron jobs: the sweep for stalled runs keeps its own time.',
+    );
+    this.next(cronTime(cron));
+  }
+
+  /** Ends the schedule, and resolves when the sweep that is under way has ended. */
+  async stop(): Promise<void> {
+    await this.job?.stop();
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    await this.reconciler.idle();
+  }
+
+  private next(time: CronTime): void {
+    this.cancelTimer = this.clock.after(time.getTimeout(), () => {
+      this.next(time);
+      void this.reconciler.tick();
+    });
+  }
+}

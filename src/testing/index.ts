@@ -1,0 +1,1 @@
+export { FlowcraftKafkaTestingModule, type FlowcraftKafkaTestOptions } from './flowcraft-kafka-testing.module.js';

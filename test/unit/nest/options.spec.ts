@@ -1,0 +1,148 @@
+import { Client } from 'cassandra-driver';
+import { DIContainer } from 'flowcraft';
+import { Kafka, logLevel } from 'kafkajs';
+import { ConfigurationError, DEFAULT_OPTIONS, FlowcraftKafkaModule } from '../../../src/index.js';
+import { settingsOf } from '../../../src/nest/settings.js';
+import { builderOf, rootModule } from '../../support/nest-app.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+
+const servers = {
+  kafka: { brokers: ['localhost:9092'] },
+  cassandra: { contactPoints: ['localhost'], localDataCenter: 'datacenter1' },
+  redis: 'redis://localhost:6379',
+};
+
+function problems(options: unknown): Record<string, string> {
+  try {
+    settingsOf(options);
+    return {};
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return Object.fromEntries(error.problems.map(({ path, message }) => [path, message]));
+  }
+}
+
+describe('the options', () => {
+  it('have a default for everything but the connections', () => {
+    const settings = settingsOf(servers);
+    expect(settings.servers).toMatchObject({
+      ...servers,
+      topicName: 'flowcraft-jobs',
+      groupId: 'flowcraft-worker-group',
+      keyspace: 'flowcraft_ks',
+      contextTableName: 'contexts',
+      statusTableName: 'statuses',
+      redisKeyPrefix: 'flowcraft',
+      connectTimeoutMs: 30_000,
+      provision: DEFAULT_OPTIONS.provision,
+    });
+    expect(settings.engine).toEqual({
+      worker: DEFAULT_OPTIONS.worker,
+      limits: DEFAULT_OPTIONS.limits,
+      reconciler: DEFAULT_OPTIONS.reconciler,
+      blueprints: DEFAULT_OPTIONS.blueprints,
+    });
+  });
+
+  it('keep their defaults where undefined is given', () => {
+    const settings = settingsOf({ ...servers, topicName: undefined, worker: { concurrency: undefined, leaseMs: 5000 } });
+    expect(settings.servers?.topicName).toBe('flowcraft-jobs');
+    expect(settings.engine.worker).toEqual({ ...DEFAULT_OPTIONS.worker, leaseMs: 5000 });
+  });
+
+  it.each([
+    ['no connection', {}, ['kafka', 'cassandra', 'redis']],
+    ['one connection', { kafka: servers.kafka }, ['cassandra', 'redis']],
+    ['two connections', { kafka: servers.kafka, redis: servers.redis }, ['cassandra']],
+  ])('name each connection that is missing: %s', (_name, options, paths) => {
+    const found = problems(options);
+    expect(Object.keys(found)).toEqual(paths);
+    expect(Object.values(found).every((message) => message.includes('embedded: true'))).toBe(true);
+  });
+
+  it('refuse connections beside embedded: true', () => {
+    const found = problems({ embedded: true, kafka: servers.kafka });
+    expect(found).toEqual({ kafka: expect.stringContaining('contradicts embedded: true') });
+  });
+
+  it('list all that is wrong at once, by path', () => {
+    const found = problems({
+      ...servers,
+      redis: 'localhost',
+      topic: 'x',
+      topicName: 'a b',
+      keyspace: 'bad-name',
+      contextTableName: '1st',
+      redisKeyPrefix: '{x}',
+      connectTimeoutMs: 0,
+      worker: { concurrency: 0, drainTimeoutMs: -1, enabled: 'yes', leases: 1 },
+      reconciler: { cron: 'now and then', stalledThresholdSeconds: 0 },
+      provision: { topic: 'maybe', partitions: 1.5, keyspaceReplication: { dc1: 0 } },
+      limits: { maxValueBytes: 'many' },
+      blueprints: { unknownNodes: 'ignore' },
+      runtime: { registry: [] },
+    });
+    expect(Object.keys(found).sort()).toEqual(
+      [
+        'blueprints.unknownNodes',
+        'connectTimeoutMs',
+        'contextTableName',
+        'keyspace',
+        'limits.maxValueBytes',
+        'provision.keyspaceReplication',
+        'provision.partitions',
+        'provision.topic',
+        'reconciler.cron',
+        'reconciler.stalledThresholdSeconds',
+        'redis',
+        'redisKeyPrefix',
+        'runtime.registry',
+        'topic',
+        'topicName',
+        'worker.concurrency',
+        'worker.drainTimeoutMs',
+        'worker.enabled',
+        'worker.leases',
+      ].sort(),
+    );
+    expect(found['topic']).toBe('is no option; look for a typing error');
+  });
+
+  it.each([
+    ['kafka.brokers', { kafka: { clientId: 'x' } }],
+    ['kafka.brokers', { kafka: { brokers: [''] } }],
+    ['kafka', { kafka: 'localhost:9092' }],
+    ['cassandra.contactPoints', { cassandra: { localDataCenter: 'x' } }],
+    ['cassandra.localDataCenter', { cassandra: { contactPoints: ['x'] } }],
+    ['redis', { redis: 6379 }],
+  ])('say at %s what a connection lacks: %j', (path, part) => {
+    expect(Object.keys(problems({ ...servers, ...part }))).toEqual([path]);
+  });
+
+  it('take ready instances, cloud bundles and a DI container', async () => {
+    const cassandra = new Client(servers.cassandra);
+    const kafka = new Kafka({ brokers: ['localhost:9092'], logLevel: logLevel.NOTHING });
+    expect(problems({ kafka, cassandra, redis: { host: 'localhost' }, runtime: new DIContainer() })).toEqual({});
+    expect(problems({ ...servers, cassandra: { cloud: { secureConnectBundle: '/x.zip' } } })).toEqual({});
+    expect(problems({ ...servers, kafka: { brokers: () => ['localhost:9092'] } })).toEqual({});
+    await cassandra.shutdown();
+  });
+
+  it.each([undefined, null, 'embedded'])('must be an object, not %s', (options) => {
+    expect(Object.keys(problems(options))).toEqual(['(options)']);
+  });
+
+  it('stop the start of the application with one error that lists everything', async () => {
+    const root = rootModule([FlowcraftKafkaModule.forRoot({ worker: { concurrency: 0 } })]);
+    const error: unknown = await builderOf(root, new RecordingLogger())
+      .compile()
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect((error as ConfigurationError).problems.map((p) => p.path)).toEqual([
+      'kafka',
+      'cassandra',
+      'redis',
+      'worker.concurrency',
+    ]);
+  });
+});
