@@ -8,6 +8,7 @@ export { FlowNode, type FlowNodeHandler, type FlowNodeOptions } from './nest/dec
 export { FlowBlueprint, type FlowBlueprintProvider } from './nest/decorators/flow-blueprint.decorator.js';
 export {
   OnFlowEvent,
+  type FlowEventMethodDecorator,
   type FlowEventName,
   type FlowEventPayloads,
   type RunAwaitingEvent,
@@ -15,7 +16,11 @@ export {
 } from './nest/decorators/on-flow-event.decorator.js';
 
 export { KafkaAdapter, type KafkaAdapterOptions } from './adapter/kafka-adapter.js';
-export { createKafkaReconciler, type KafkaReconciler, type KafkaReconcilerOptions } from './adapter/kafka-reconciler.js';
+export {
+  createKafkaReconciler,
+  type KafkaReconciler,
+  type KafkaReconcilerOptions,
+} from './adapter/kafka-reconciler.js';
 export { CassandraContext, type CassandraContextOptions } from './drivers/cassandra/cassandra-context.js';
 export { RedisCoordinationStore } from './drivers/redis/redis-coordination-store.js';
 export { CassandraContextFactory } from './nest/cassandra-context-factory.js';

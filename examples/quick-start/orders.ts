@@ -51,7 +51,7 @@ class OrderModule {}
 
 @Module({
   imports: [
-    ConfigModule.forRoot(),
+    ConfigModule.forRoot({ isGlobal: true }),
     ScheduleModule.forRoot(),
     OrderModule,
     FlowcraftKafkaModule.forRootAsync({

@@ -5,8 +5,7 @@ import type { BlueprintSource } from './blueprint-source.js';
 export interface FlowcraftFeature {
   /** Blueprints, or flows of `createFlow()` together with the code of their nodes; an array, or an object of them. */
   readonly blueprints?:
-    | readonly (WorkflowBlueprint | BlueprintSource)[]
-    | Readonly<Record<string, WorkflowBlueprint | BlueprintSource>>;
+    readonly (WorkflowBlueprint | BlueprintSource)[] | Readonly<Record<string, WorkflowBlueprint | BlueprintSource>>;
   /** Node types by name: functions, or flowcraft node classes. */
   readonly nodes?: Readonly<Record<string, NodeImplementation>> | NodeRegistry;
 }

@@ -15,6 +15,6 @@ const BEFORE_THE_ROOT = -1;
 export class FlowcraftLifecycleModule {
   constructor(modules: ModulesContainer) {
     for (const module of modules.values())
-      if (module.metatype === FlowcraftLifecycleModule) void BEFORE_THE_ROOT;
+      if (module.metatype === FlowcraftLifecycleModule) module.distance = BEFORE_THE_ROOT;
   }
 }

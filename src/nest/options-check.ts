@@ -18,7 +18,10 @@ const count = z.number().int().min(1);
 const mode = z.enum(['create', 'verify', 'off']);
 const identifier = z
   .string()
-  .regex(/^[A-Za-z][A-Za-z0-9_]{0,47}$/, 'must be a letter and then up to 47 letters, digits or _, as Cassandra wants it');
+  .regex(
+    /^[A-Za-z][A-Za-z0-9_]{0,47}$/,
+    'must be a letter and then up to 47 letters, digits or _, as Cassandra wants it',
+  );
 const topic = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,240}$/, 'must be 1 to 240 letters, digits, dots, _ or -, as Kafka wants it')
@@ -47,7 +50,11 @@ const cassandra = plainObject.superRefine((value, context) => {
   const { execute, cloud, contactPoints, localDataCenter } = value as Record<string, unknown>;
   if (typeof execute === 'function' || cloud !== undefined) return;
   if (!Array.isArray(contactPoints) || contactPoints.length === 0 || contactPoints.some((p) => typeof p !== 'string'))
-    context.addIssue({ code: 'custom', path: ['contactPoints'], message: "must list at least one host, as ['localhost']" });
+    context.addIssue({
+      code: 'custom',
+      path: ['contactPoints'],
+      message: "must list at least one host, as ['localhost']",
+    });
   if (typeof localDataCenter !== 'string' || localDataCenter === '')
     context.addIssue({
       code: 'custom',
@@ -65,7 +72,10 @@ const redis = z.custom<object | string>().superRefine((value, context) => {
 const runtime = plainObject.superRefine((value, context) => {
   if (value instanceof DIContainer) return;
   for (const [name, part] of Object.entries(value)) {
-    if ((name === 'registry' || name === 'blueprints' || name === 'dependencies') && !plainObject.safeParse(part ?? {}).success)
+    if (
+      (name === 'registry' || name === 'blueprints' || name === 'dependencies') &&
+      !plainObject.safeParse(part ?? {}).success
+    )
       context.addIssue({ code: 'custom', path: [name], message: 'must be an object' });
   }
 });

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'cassandra-driver';
 import { CassandraRunStore, type CassandraRunStoreOptions } from '../../src/drivers/cassandra/cassandra-run-store.js';
-import type { RunRecord } from '../../src/core/run.js';
 import { RecordingLogger } from './recording-logger.js';
 
 export const CONTACT_POINTS = (process.env['CASSANDRA_CONTACT_POINTS'] ?? '127.0.0.1:9042').split(',');
@@ -52,24 +51,13 @@ export class CassandraFixture {
     for (const statement of statements) await this.client.execute(statement);
   }
 
+  async closeStores(): Promise<void> {
+    await Promise.all(this.stores.splice(0).map((store) => store.close()));
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.stores.map((store) => store.close()));
+    await this.closeStores();
     for (const keyspace of this.keyspaces) await this.client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`);
     await this.client.shutdown();
   }
-}
-
-export function runRecord(runId: string, fields: Partial<RunRecord> = {}): RunRecord {
-  return {
-    runId,
-    blueprintId: 'flow',
-    blueprintVersion: '1.0',
-    blueprintHash: 'hash',
-    input: JSON.stringify({ a: '{"v":1}' }),
-    inputHash: 'input-hash',
-    tags: ['red', 'blue'],
-    createdAt: Date.now(),
-    status: 'running',
-    ...fields,
-  };
 }

@@ -30,7 +30,6 @@ export function dynamicNodes({ node, turn }: WalkedTurn, count: number): NodeDef
 
 /** Executes a run on a LedgerState, turn by turn, in whatever order the test chooses. */
 export class LedgerWalk {
-  readonly state = new LedgerState();
   readonly journal: TurnRecord[] = [];
   /** `node@turn`, as often as it was claimed. */
   readonly executed: string[] = [];
@@ -41,6 +40,7 @@ export class LedgerWalk {
     readonly plan: BlueprintPlan,
     decide: Decide = takeAll,
     private readonly maxTurns = 1000,
+    readonly state: LedgerState = new LedgerState(),
   ) {
     this.decide = decide;
     this.state.open(startTurns(plan), 'i', this.now);

@@ -24,8 +24,8 @@ export class Program {
     });
   }
 
-  static start(file: string, env: Record<string, string>): Program {
-    const child = spawn(process.execPath, ['--import', LOADER, file], { env: { ...process.env, ...env } });
+  static start(file: string, env: Record<string, string>, args: readonly string[] = []): Program {
+    const child = spawn(process.execPath, ['--import', LOADER, file, ...args], { env: { ...process.env, ...env } });
     return new Program(child);
   }
 

@@ -30,7 +30,7 @@ export class SeededRandom {
   }
 }
 
-export const NODES = ['a', 'b', 'c', 'l', 'm', '%d{ü}'];
+export const NODES = ['a', 'l', 'm', '%d{ü}'];
 const LOOPS = ['l', 'm'];
 const PASSES = ['0', '1', 'x#1'];
 /** Longer than a turn that is quoted in a name. */
@@ -42,7 +42,7 @@ const LONG_TURN = 'a:b:c:d:e:f:g:h:i:j:k:l:m';
  */
 export function randomSettlement(random: SeededRandom, node: string, turn: string): Settlement {
   const outcome = random.pick(['completed', 'completed', 'failed', 'rescued', 'awaiting'] as const);
-  const hasGather = random.chance(0.3);
+  const hasGather = random.chance(0.4);
   return {
     node,
     turn,
@@ -58,13 +58,14 @@ export function randomSettlement(random: SeededRandom, node: string, turn: strin
         }
       : {}),
     ...(random.chance(0.3) ? { rescuedPasses: randomPasses(random) } : {}),
-    dynamic: random.chance(0.2) ? random.some(['d1', 'd2', 'a'], 0.6) : [],
+    ...(random.chance(0.3) ? { opensPasses: true as const } : {}),
+    dynamic: random.chance(0.3) ? random.some(['d1', 'd2', 'a'], 0.6) : [],
     ...(hasGather ? { gather: random.pick(NODES) } : {}),
   };
 }
 
 function randomTarget(random: SeededRandom): SettlementTarget {
-  const when = random.pick(['each', 'once', 'joined', 'joined'] as const);
+  const when = random.pick(['each', 'each', 'once', 'joined', 'joined'] as const);
   const named = random.below(3);
   const passes = randomPasses(random);
   return {

@@ -26,6 +26,11 @@ export interface CassandraConnectionOptions {
   readonly serialConsistency?: types.consistencies;
 }
 
+/** A part of the driver's Host that its types leave out. */
+interface DriverHost {
+  shutdown?(waitForPending: boolean): Promise<void>;
+}
+
 /** One client with what our statements need to know of it. */
 export class CassandraConnection {
   readonly consistency: types.consistencies;
@@ -122,7 +127,22 @@ export class CassandraConnection {
     client.on('log', (level: string, source: string, message: string) => {
       if (level === 'error' || level === 'warning') this.logger.debug(`Cassandra driver, ${source}: ${message}`);
     });
+    this.shutDownReplacedHosts(client);
     return client;
+  }
+
+  /**
+   * When all hosts were away, the driver makes new host objects and forgets the old ones, which go on connecting for
+   * ever and outlive the client's shutdown; so do those that it makes while it is shut down.
+   */
+  private shutDownReplacedHosts(client: Client): void {
+    const shutDown = (host: DriverHost) => void host.shutdown?.(true);
+    client.on('hostRemove', shutDown);
+    client.on('hostAdd', (host: DriverHost) => {
+      if (!this.isClosed) return;
+      shutDown(host);
+      closeLeftover(client);
+    });
   }
 
   /**

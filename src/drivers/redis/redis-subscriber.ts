@@ -31,7 +31,11 @@ export class RedisSubscriber {
     const redis = this.client.duplicate();
     this.connection = redis;
     const unwatch = new RedisConnectionLog('The subscribing connection to Redis', this.clock, this.logger).watch(redis);
-    const onReady = () => this.track('a subscription', redis.subscribe(...channels));
+    let done = () => {};
+    const subscribed = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    const onReady = () => this.track('a subscription', redis.subscribe(...channels).then(done));
     redis.on('message', this.receive).on('ready', onReady);
     this.stopWatching = () => {
       unwatch();
@@ -39,7 +43,7 @@ export class RedisSubscriber {
     };
     this.track('a subscribing connection', redis.connect());
     this.schedulePing(redis);
-    await this.patiently(this.finished());
+    await this.patiently(subscribed);
   }
 
   async close(): Promise<void> {
@@ -48,7 +52,7 @@ export class RedisSubscriber {
     this.connection = undefined;
     this.cancelPing();
     await this.client.hangUp(redis);
-    await this.finished();
+    await Promise.all(this.tasks);
     this.stopWatching();
   }
 
@@ -64,11 +68,6 @@ export class RedisSubscriber {
       )
       .finally(() => this.tasks.delete(task));
     this.tasks.add(task);
-  }
-
-  /** Being ready begins the subscription: one task may bring the next. */
-  private async finished(): Promise<void> {
-    while (this.tasks.size > 0) await Promise.all(this.tasks);
   }
 
   private async patiently(work: Promise<void>): Promise<void> {

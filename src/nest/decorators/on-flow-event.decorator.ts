@@ -30,10 +30,13 @@ export type FlowEventPayloads = {
 
 export type FlowEventName = keyof FlowEventPayloads;
 
-type FlowEventMethod<E extends FlowEventName> = (
+/** Refuses methods that take something else than the events give. */
+export type FlowEventMethodDecorator<E extends FlowEventName> = <
+  M extends (payload: FlowEventPayloads[E], event: E) => unknown,
+>(
   target: object,
   member: string | symbol,
-  descriptor: TypedPropertyDescriptor<(payload: FlowEventPayloads[E], event: E) => unknown>,
+  descriptor: TypedPropertyDescriptor<M>,
 ) => void;
 
 /**
@@ -41,7 +44,7 @@ type FlowEventMethod<E extends FlowEventName> = (
  * execute here (`node:start`, `node:finish`, `node:error`, ...), and `run:finished` and `run:awaiting`. What the method
  * throws is logged and harms no run; the run does not wait for what it returns.
  */
-export function OnFlowEvent<E extends FlowEventName>(...events: [E, ...E[]]): FlowEventMethod<E> {
+export function OnFlowEvent<E extends FlowEventName>(...events: [E, ...E[]]): FlowEventMethodDecorator<E> {
   return (target, member) => {
     for (const event of events) addMark(FLOW_EVENT, event, target, member);
   };

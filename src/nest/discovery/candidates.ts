@@ -32,7 +32,8 @@ export function candidatesOf(discovery: DiscoveryService): Candidate[] {
     seen.add(instance);
     // not instance.constructor: a provider may be a proxy that answers every name
     const prototype = Object.getPrototypeOf(instance) as object | null;
-    const type: unknown = prototype === null ? undefined : Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+    const type: unknown =
+      prototype === null ? undefined : Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
     if (typeof type !== 'function') continue;
     candidates.push({ instance, type, name: nameOf(type) });
   }

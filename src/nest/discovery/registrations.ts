@@ -72,11 +72,13 @@ export class Registrations {
   }
 
   private addBlueprints(
-    given: readonly (WorkflowBlueprint | BlueprintSource)[] | Readonly<Record<string, WorkflowBlueprint | BlueprintSource>>,
+    given:
+      readonly (WorkflowBlueprint | BlueprintSource)[] | Readonly<Record<string, WorkflowBlueprint | BlueprintSource>>,
     source: string,
   ): void {
     if (Array.isArray(given)) {
-      for (const value of given as readonly (WorkflowBlueprint | BlueprintSource)[]) this.addBlueprint({ value, source });
+      for (const value of given as readonly (WorkflowBlueprint | BlueprintSource)[])
+        this.addBlueprint({ value, source });
       return;
     }
     // a blueprint that is given under another name than its own answers to both

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { CassandraContext } from '../../../src/drivers/cassandra/cassandra-context.js';
 import type { CassandraRunStore } from '../../../src/drivers/cassandra/cassandra-run-store.js';
-import { CassandraFixture, newKeyspace, pageCommands, runRecord } from '../../support/cassandra-fixture.js';
+import { CassandraFixture, newKeyspace, pageCommands } from '../../support/cassandra-fixture.js';
+import { runRecord } from '../../support/run-records.js';
 import { turnRecord } from '../../support/turn-records.js';
 
 const fixture = new CassandraFixture();
@@ -50,7 +51,7 @@ describe('CassandraContext', () => {
 
   it('reads the input of a run that was accepted', async () => {
     const runId = newRun();
-    await store.accept(runRecord(runId, { input: JSON.stringify({ a: '{"v":7}' }) }));
+    await store.accept(runRecord({ runId, input: JSON.stringify({ a: '{"v":7}' }) }));
     expect(await contextOf(runId).toJSON()).toEqual({ a: 7 });
   });
 

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { Client } from 'cassandra-driver';
 import type { CassandraRunStore } from '../../../src/drivers/cassandra/cassandra-run-store.js';
-import { CassandraFixture, CONTACT_POINTS, DATA_CENTRE, runRecord } from '../../support/cassandra-fixture.js';
+import { CassandraFixture, CONTACT_POINTS, DATA_CENTRE } from '../../support/cassandra-fixture.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
+import { runRecord } from '../../support/run-records.js';
 import { turnRecord } from '../../support/turn-records.js';
 
 const [host = '127.0.0.1', port = '9042'] = (CONTACT_POINTS[0] ?? '').split(':');
@@ -46,7 +47,11 @@ beforeAll(async () => {
   proxy = await FaultProxy.open(Number(port), host);
 }, 60_000);
 
-afterEach(() => proxy.set('pass'));
+afterEach(async () => {
+  proxy.set('pass');
+  await fixture.closeStores();
+  await untilServed(async () => expect(proxy.connections).toBe(0));
+}, 20_000);
 
 afterAll(async () => {
   await fixture.close();
@@ -115,17 +120,12 @@ describe('while running', () => {
     store = await fixture.ready({ source: through(proxy.port), provision: { keyspace: 'off', tables: 'off' } });
   });
 
-  afterEach(async () => {
-    proxy.set('pass');
-    await store.close();
-  });
-
   it('a black hole is an UnavailableError within about 3 s, and over when the server answers again', async () => {
     const runId = newRun();
     const write = (token: number) => store.write({ runId, record: turnRecord('a', { token }), values: [] });
     await write(1);
     proxy.set('hole');
-    const calls = [write(2), store.turn(runId, 'a', '1'), store.accept(runRecord(runId)), store.status(runId)];
+    const calls = [write(2), store.turn(runId, 'a', '1'), store.accept(runRecord({ runId })), store.status(runId)];
     for (const { ms, error } of await Promise.all(calls.map(took))) {
       expect(error).toMatchObject({ code: 'FLOW_UNAVAILABLE', server: 'cassandra', retryable: true });
       expect(ms).toBeLessThan(4500);
@@ -160,10 +160,19 @@ describe('while running', () => {
     expect(await untilServed(() => store.run('x'))).toBeLessThan(4000);
   }, 30_000);
 
-  it('an accept and an end whose answers were late count as ours when they are repeated', async () => {
-    const run = runRecord(newRun());
+  it('closing while nothing answers leaves nothing behind', async () => {
     await store.run('warm');
-    await store.accept(runRecord(newRun()));
+    proxy.set('refuse');
+    proxy.cut();
+    await took(store.run('x'));
+    proxy.set('hole');
+    await store.close();
+  }, 30_000);
+
+  it('an accept and an end whose answers were late count as ours when they are repeated', async () => {
+    const run = runRecord();
+    await store.run('warm');
+    await store.accept(runRecord());
     const late = async <T>(call: () => Promise<T>): Promise<T> => {
       proxy.set('hole');
       expect(await took(call())).toMatchObject({ error: { code: 'FLOW_UNAVAILABLE' } });

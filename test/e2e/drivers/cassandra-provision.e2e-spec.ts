@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { CassandraFixture, newKeyspace, pageCommands, runRecord } from '../../support/cassandra-fixture.js';
+import { CassandraFixture, newKeyspace, pageCommands } from '../../support/cassandra-fixture.js';
+import { runRecord } from '../../support/run-records.js';
 
 const fixture = new CassandraFixture();
 const TABLES = ['blueprints', 'context_values', 'contexts', 'node_turns', 'run_index', 'runs', 'statuses'];
@@ -75,7 +76,7 @@ describe('creating', () => {
       await Promise.all(stores.map((store) => store.connect()));
       await Promise.all(stores.map((store) => store.provision()));
       expect(await tablesOf(keyspace)).toEqual(TABLES);
-      const run = runRecord(`run-${randomUUID()}`);
+      const run = runRecord();
       const answers = await Promise.all(stores.map((store) => store.accept(run)));
       expect(answers.filter((a) => a.accepted)).toHaveLength(1);
     },

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { types } from 'cassandra-driver';
 import type { TurnRecord } from '../../../src/core/run.js';
 import type { CassandraRunStore } from '../../../src/drivers/cassandra/cassandra-run-store.js';
-import { CassandraFixture, runRecord } from '../../support/cassandra-fixture.js';
+import { runStoreContract } from '../../contract/run-store-contract.js';
+import { CassandraFixture } from '../../support/cassandra-fixture.js';
+import { runRecord } from '../../support/run-records.js';
 import { turnRecord } from '../../support/turn-records.js';
 
 const fixture = new CassandraFixture();
@@ -17,59 +19,32 @@ afterAll(async () => {
   await fixture.close();
 }, 60_000);
 
+runStoreContract('Cassandra', async () => {
+  const contract = new CassandraFixture();
+  const query = `INSERT INTO ${contract.keyspace}.contexts (runid, data) VALUES (?, ?)`;
+  return {
+    store: await contract.ready(),
+    close: () => contract.close(),
+    writeForeign: async (runId, data) => void (await contract.client.execute(query, [runId, data], { prepare: true })),
+  };
+});
+
 describe('runs', () => {
-  it('a run reads back as it was accepted', async () => {
-    const run = runRecord(newRun());
-    expect(await store.accept(run)).toEqual({ accepted: true, run });
-    expect(await store.run(run.runId)).toEqual(run);
-  });
-
-  it('a run without version and tags reads back so', async () => {
-    const run = runRecord(newRun(), { blueprintVersion: null, tags: [] });
-    await store.accept(run);
-    expect(await store.run(run.runId)).toEqual(run);
-  });
-
-  it('of many at once one accepts a run, and all see the same', async () => {
-    const runId = newRun();
-    const inputs = Array.from({ length: 8 }, (_, i) => runRecord(runId, { inputHash: `h${i}` }));
-    const answers = await Promise.all(inputs.map((run) => store.accept(run)));
-    expect(answers.filter((a) => a.accepted)).toHaveLength(1);
-    expect(new Set(answers.map((a) => a.run.inputHash)).size).toBe(1);
-  });
-
-  it('of many at once one ends a run, and the end is read', async () => {
-    const run = runRecord(newRun());
-    await store.accept(run);
-    const statuses = ['completed', 'failed', 'cancelled', 'completed'] as const;
-    const answers = await Promise.all(statuses.map((status, i) => store.end(run.runId, status, `r${i}`, 1000 + i)));
-    expect(answers.filter((a) => a.ended)).toHaveLength(1);
-    const winner = answers.find((a) => a.ended);
-    for (const answer of answers) expect(answer.run).toEqual(winner?.run);
-    expect(await store.run(run.runId)).toEqual(winner?.run);
-    expect(winner?.run?.endedAt).toBeGreaterThanOrEqual(1000);
-  });
-
   it('a second end with the very same words does not count as the first', async () => {
-    const run = runRecord(newRun());
+    const run = runRecord();
     await store.accept(run);
     expect((await store.end(run.runId, 'completed', undefined, 5)).ended).toBe(true);
     const again = await store.end(run.runId, 'completed', undefined, 5);
     expect(again).toEqual({ ended: false, run: { ...run, status: 'completed', endedAt: 5 } });
   });
 
-  it('a run that does not exist cannot be ended', async () => {
-    const runId = newRun();
-    expect(await store.end(runId, 'completed', undefined, 5)).toEqual({ ended: false, run: undefined });
-    expect(await store.run(runId)).toBeUndefined();
-  });
 });
 
 describe('the list of runs', () => {
   it('gives runs newest first, in pages, over the border of days', async () => {
     const other = await fixture.ready({ keyspace: `${fixture.keyspace}_l` });
     const midnight = Math.floor(Date.now() / 86_400_000) * 86_400_000;
-    const runs = Array.from({ length: 25 }, (_, i) => runRecord(newRun(), { createdAt: midnight - 12_000 + i * 1000 }));
+    const runs = Array.from({ length: 25 }, (_, i) => runRecord({ createdAt: midnight - 12_000 + i * 1000 }));
     await Promise.all(runs.map((run) => other.accept(run)));
     const expected = runs.map((run) => run.runId).reverse();
     const seen: string[] = [];
@@ -98,7 +73,7 @@ describe('the list of runs', () => {
   }, 30_000);
 
   it('names a run once, although it was started twice', async () => {
-    const run = runRecord(newRun());
+    const run = runRecord();
     await store.accept(run);
     await store.accept({ ...run, createdAt: run.createdAt + 1500 });
     const { runIds } = await store.list({ from: run.createdAt - 1000, to: run.createdAt + 5000, limit: 1000 });
@@ -106,7 +81,7 @@ describe('the list of runs', () => {
   });
 
   it('keeps an index entry for 30 days', async () => {
-    await store.accept(runRecord(newRun()));
+    await store.accept(runRecord());
     const { rows } = await fixture.client.execute(
       `SELECT TTL(blueprint_id) AS ttl FROM ${fixture.keyspace}.run_index LIMIT 1`,
     );
@@ -166,26 +141,6 @@ describe('the journal', () => {
     expect(await store.outputs(runId, [{ nodeId: 'a', turn: '1' }])).toEqual([]);
   });
 
-  it('values, references and deleted keys read back with their stamp', async () => {
-    const runId = newRun();
-    const ref = { nodeId: 'a', turn: '2/1' };
-    await store.write({
-      runId,
-      record: turnRecord('a', { token: 7 }),
-      values: [
-        { key: '_outputs.a', ref },
-        { key: 'x', value: '{"v":null}' },
-        { key: 'y', deleted: true },
-      ],
-    });
-    expect(await store.allValues(runId)).toEqual([
-      { key: '_outputs.a', stamp: 7, ref },
-      { key: 'x', stamp: 7, value: '{"v":null}' },
-      { key: 'y', stamp: 7, deleted: true },
-    ]);
-    expect(await store.values(runId, ['x', 'nope', 'x'])).toEqual([{ key: 'x', stamp: 7, value: '{"v":null}' }]);
-  });
-
   it('reads long lists of keys, outputs and turns', async () => {
     const runId = newRun();
     const names = Array.from({ length: 130 }, (_, i) => `n${String(i).padStart(3, '0')}`);
@@ -213,18 +168,6 @@ describe('the journal', () => {
 });
 
 describe('statuses', () => {
-  it('a status reads back as it was written', async () => {
-    const runId = newRun();
-    expect(await store.status(runId)).toBeUndefined();
-    await store.writeStatus({ runId, status: 'failed', reason: 'no', result: '{"context":{}}', stamp: 5, at: 1000 });
-    expect(await store.status(runId)).toEqual({
-      status: 'failed',
-      reason: 'no',
-      result: '{"context":{}}',
-      updatedAt: 1000,
-    });
-  });
-
   it('neither a late running nor a touch undoes a final status', async () => {
     const runId = newRun();
     await store.writeStatus({ runId, status: 'completed', result: '{}', stamp: 50, at: 1000 });
@@ -234,12 +177,6 @@ describe('statuses', () => {
     expect(await store.status(runId)).toEqual({ status: 'completed', result: '{}', updatedAt: 1000 });
     await store.touchStatus(runId, 60, 2000);
     expect(await store.status(runId)).toEqual({ status: 'completed', result: '{}', updatedAt: 2000 });
-  });
-
-  it('a touch alone makes no status', async () => {
-    const runId = newRun();
-    await store.touchStatus(runId, 5, 1000);
-    expect(await store.status(runId)).toBeUndefined();
   });
 
   it("answers the page's query", async () => {
@@ -265,16 +202,6 @@ describe('a foreign run', () => {
     expect(await store.foreign(runId)).toEqual({ stamp: 2000 });
     await insert('contexts', 'data', ['{"a":1}'], 3000);
     expect(await store.foreign(runId)).toEqual({ data: '{"a":1}', stamp: 3000 });
-  });
-});
-
-describe('blueprints', () => {
-  it('a stored blueprint is found by its id and hash', async () => {
-    const blueprint = { id: 'flow', nodes: [{ id: 'a', uses: 'step' }], edges: [], metadata: { version: '2' } };
-    await store.saveBlueprint('h1', blueprint);
-    await store.saveBlueprint('h1', blueprint);
-    expect(await store.blueprint('flow', 'h1')).toEqual(blueprint);
-    expect(await store.blueprint('flow', 'h2')).toBeUndefined();
   });
 });
 

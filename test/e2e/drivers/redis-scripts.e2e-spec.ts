@@ -5,11 +5,11 @@ import { newPrefix, REDIS_URL, RedisFixture } from '../../support/redis-fixture.
 import { NODES, randomSettlement, SeededRandom } from '../../support/random-settlements.js';
 
 const SEEDS = 250;
-const STEPS = 40;
+const STEPS = 60;
 const WORKERS = ['w1', 'w2', '?'];
-const LEASES = [0, 1, 500, 60_000];
+const LEASES = [0, 1, 500, 60_000, 600_000];
 /** Microseconds. */
-const JUMPS = [0, 0, 1, 1000, 400_000, 70_000_000];
+const JUMPS = [0, 0, 0, 1, 1, 1000, 1000, 400_000, 70_000_000];
 
 /**
  * The scripts against LedgerState, to the letter: both see the same time, so that answers and fields must be equal
@@ -96,7 +96,7 @@ class Walk {
   }
 
   private async claim(): Promise<[unknown, unknown, unknown]> {
-    const { node, turn, token } = this.turn();
+    const { node, turn, token } = this.turn('R');
     const request: ClaimRequest = {
       node,
       turn,
@@ -159,10 +159,10 @@ class Walk {
   }
 
   /** Most often a turn that there is, if possible in this state. */
-  private turn(state?: 'C'): { node: string; turn: string; token: number; worker: string } {
+  private turn(state?: 'R' | 'C'): { node: string; turn: string; token: number; worker: string } {
     const turns = this.model.turns();
     const preferred = turns.filter((t) => t.state === state);
-    if (preferred.length > 0 && this.random.chance(0.8)) return this.random.pick(preferred);
+    if (preferred.length > 0 && this.random.chance(state === 'C' ? 0.8 : 0.4)) return this.random.pick(preferred);
     if (turns.length > 0 && this.random.chance(0.9)) return this.random.pick(turns);
     return { node: this.random.pick(NODES), turn: 'never', token: 0, worker: 'w1' };
   }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { ConnectError, IllegalStateError, UnavailableError } from '../../../src/core/errors.js';
 import { RedisClient } from '../../../src/drivers/redis/redis-client.js';
+import { RedisRunSignals } from '../../../src/drivers/redis/redis-run-signals.js';
 import { SystemClock } from '../../../src/drivers/system/system-clock.js';
 import { accepted, granted, LedgerRun } from '../../contract/ledger-bench.js';
 import { SHAPES } from '../../support/blueprints.js';
@@ -346,7 +347,7 @@ describe('A Redis server that fails', () => {
         for (let i = 0; i < turns; i++) state.makeReady(`other ${i}`, '1', []);
         await ledger.install(run.runId, state);
         await client.call('config', (redis) => redis.config('RESETSTAT'));
-        accepted(await run.settle(granted(await run.claim('a')), 'a', '1', { claim: 2 }));
+        accepted(await run.settle(granted(await run.claim('a')), 'a', '1', { claim: 2, maxTurns: 1_000_000 }));
         return reads();
       };
       expect(await cost(20_000)).toEqual(await cost(10));
@@ -407,7 +408,7 @@ describe('A connection of the caller', () => {
   it(
     'may be one to a cluster: the keys of a run share a slot',
     async () => {
-      const target = await server('--cluster-enabled', 'yes');
+      const target = await server('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1');
       const setup = new Redis(target.url);
       await setup.cluster('ADDSLOTSRANGE', 0, 16383);
       await until(async () => String(await setup.cluster('INFO')).includes('cluster_state:ok'));
@@ -422,6 +423,14 @@ describe('A connection of the caller', () => {
       await Promise.all([run.pass('b'), run.pass('c'), ledger.touch(['r1', 'r2', 'r3']), ledger.beat('w1', 1000)]);
       granted(await run.claim('d'));
       expect((await ledger.idle(0, 10)).sort()).toEqual(['r1', 'r2', 'r3']);
+      const logger = new RecordingLogger();
+      const clock = new SystemClock();
+      const signals = new RedisRunSignals(new RedisClient({ connection: cluster }, clock, logger), clock, logger);
+      await signals.connect();
+      opened.push(() => signals.close());
+      const heard = new Promise((resolve) => signals.onCancel(resolve));
+      await signals.announceCancel('r1');
+      expect(await heard).toBe('r1');
     },
     TIMEOUT_MS,
   );

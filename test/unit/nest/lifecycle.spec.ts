@@ -136,6 +136,13 @@ const KINDS: Record<string, (module: TestingModule) => Promise<Running>> = {
   },
 };
 
+let opened: Running[] = [];
+
+afterEach(async () => {
+  for (const app of opened) await app.close();
+  opened = [];
+});
+
 describe.each(Object.entries(KINDS))('nodes in %s', (_kind, start) => {
   it.each(Object.entries(PLACES))('execute only while the providers of %s work', async (_place, place) => {
     const servers = new MemoryServers({ clock: new SystemClock() });
@@ -143,6 +150,7 @@ describe.each(Object.entries(KINDS))('nodes in %s', (_kind, start) => {
     const clientOnly = rootModule([FlowcraftKafkaModule.forRoot({ ...options, worker: { enabled: false } })]);
     const starter = await builderOf(clientOnly, new RecordingLogger(), servers).compile();
     await starter.init();
+    opened.push(starter);
     const client = starter.get(FlowcraftClient);
     const early = await client.start('early');
 
@@ -153,6 +161,12 @@ describe.each(Object.entries(KINDS))('nodes in %s', (_kind, start) => {
       servers,
     ).compile();
     const app = await start(module);
+    opened.push({
+      close: () => {
+        stage.release.resolve();
+        return app.close();
+      },
+    });
     await expect(client.waitForWorkflow(early.runId)).resolves.toMatchObject({ status: 'completed' });
     const late = await client.start('late');
     await stage.reached.promise;
@@ -163,7 +177,6 @@ describe.each(Object.entries(KINDS))('nodes in %s', (_kind, start) => {
     expect(stage.seen).toEqual(['early: open', 'late begins: open', 'late ends: open']);
     expect(module.get(FlowcraftWorker).state).toBe('drained');
     await expect(client.waitForWorkflow(late.runId)).resolves.toMatchObject({ status: 'completed' });
-    await starter.close();
   });
 });
 

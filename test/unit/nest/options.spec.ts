@@ -45,7 +45,11 @@ describe('the options', () => {
   });
 
   it('keep their defaults where undefined is given', () => {
-    const settings = settingsOf({ ...servers, topicName: undefined, worker: { concurrency: undefined, leaseMs: 5000 } });
+    const settings = settingsOf({
+      ...servers,
+      topicName: undefined,
+      worker: { concurrency: undefined, leaseMs: 5000 },
+    });
     expect(settings.servers?.topicName).toBe('flowcraft-jobs');
     expect(settings.engine.worker).toEqual({ ...DEFAULT_OPTIONS.worker, leaseMs: 5000 });
   });
@@ -89,7 +93,7 @@ describe('the options', () => {
         'contextTableName',
         'keyspace',
         'limits.maxValueBytes',
-        'provision.keyspaceReplication',
+        'provision.keyspaceReplication.dc1',
         'provision.partitions',
         'provision.topic',
         'reconciler.cron',

@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from '../app.module.js';
@@ -12,7 +11,8 @@ import { summaryOf } from './summary.js';
 import { readTexts } from './texts.js';
 import { WorkerProcesses } from './worker-processes.js';
 
-const TEXTS = fileURLToPath(new URL('../../../examples/content-moderation/texts.jsonl', import.meta.url));
+/** npm runs scripts in the root of the repository. */
+const TEXTS = 'examples/content-moderation/texts.jsonl';
 
 const USAGE = `Usage: npm run demo -- [options]
 

@@ -1,8 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const WORKER = fileURLToPath(new URL('../worker.js', import.meta.url));
+/** Compiled or not, as this file is. */
+const WORKER = fileURLToPath(new URL(`../worker${extname(import.meta.url)}`, import.meta.url));
 
 /** Worker processes of the demo. */
 export class WorkerProcesses {

@@ -1,0 +1,110 @@
+import { NestFactory } from '@nestjs/core';
+import type { INestApplicationContext } from '@nestjs/common';
+import { createDefaultContainer, type FlowcraftEvent } from 'flowcraft';
+import { FlowcraftClient, FlowcraftKafkaModule, type FlowcraftKafkaOptions, type RunOutcome } from '../../src/index.js';
+import type { Case, Corpus, Outcome, Step } from './corpus.js';
+
+const STEP_TIMEOUT_MS = 20_000;
+
+/** Applications of one profile of the corpus: one or more workers over the same servers. */
+export interface Flow {
+  run(kase: Case, runId: string): Promise<Outcome>;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves all cases of a profile through the public module and client.
+ * @param connections the options that say where the servers are
+ */
+export async function openFlow(
+  corpus: Corpus,
+  cases: readonly Case[],
+  profile: string,
+  connections: Omit<FlowcraftKafkaOptions, 'runtime'>,
+  workers = 1,
+): Promise<Flow> {
+  const starts = new StartCounter();
+  const { options, registry, blueprints } = corpus.serving(cases, profile);
+  const { container, ...rest } = options;
+  const runtime = { ...rest, registry, blueprints, eventBus: starts };
+  const apps: INestApplicationContext[] = [];
+  for (let i = 0; i < workers; i++) {
+    const module = FlowcraftKafkaModule.forRoot({
+      ...connections,
+      runtime: container ? createDefaultContainer(runtime) : runtime,
+      blueprints: { unknownNodes: 'fail' },
+      reconciler: { enabled: false },
+    });
+    apps.push(await NestFactory.createApplicationContext(module, { logger: ['fatal'] }));
+  }
+  const client = apps[0]?.get(FlowcraftClient) as FlowcraftClient;
+  return {
+    run: (kase, runId) => runCase(client, starts, kase, runId),
+    close: async () => {
+      for (const app of apps) await app.close();
+    },
+  };
+}
+
+/** Counts how often each node started, as the oracle's driver does. */
+class StartCounter {
+  private readonly runs = new Map<string, Map<string, number>>();
+
+  emit(event: FlowcraftEvent): void {
+    if (event.type !== 'node:start') return;
+    const { executionId, blueprintId, nodeId } = event.payload;
+    const counts = this.runs.get(executionId) ?? new Map<string, number>();
+    this.runs.set(executionId, counts);
+    const key = `${blueprintId}\n${nodeId}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+
+  of(kase: Case, runId: string): Record<string, number> {
+    const keys = new Map(Object.entries(kase.blueprints).map(([key, b]) => [b.id, key]));
+    const executed: Record<string, number> = {};
+    for (const [name, count] of this.runs.get(runId) ?? []) {
+      const [blueprintId = '', nodeId = ''] = name.split('\n');
+      const key = keys.get(blueprintId) ?? blueprintId;
+      executed[key === 'main' ? nodeId : `${key}/${nodeId}`] = count;
+    }
+    return executed;
+  }
+}
+
+async function runCase(client: FlowcraftClient, starts: StartCounter, kase: Case, runId: string): Promise<Outcome> {
+  const statuses: string[] = [];
+  let outcome: RunOutcome | undefined;
+  for (const step of kase.steps) {
+    try {
+      await takeStep(client, kase, runId, step);
+    } catch (error) {
+      statuses.push('rejected');
+      return { status: 'rejected', statuses, context: null, executed: starts.of(kase, runId), error: { thrown: (error as Error).message } };
+    }
+    outcome = await client.waitForWorkflow(runId, { until: 'settled', timeoutMs: STEP_TIMEOUT_MS });
+    if (outcome.timedOut) throw new Error(`Run ${runId} did not settle: ${JSON.stringify(await client.getRun(runId))}`);
+    statuses.push(outcome.status);
+  }
+  if (!outcome) throw new Error('A case has no step.');
+  const errors = (outcome.errors ?? []).map(({ nodeId, message, cause }) => ({ nodeId, message, ...(cause ? { cause: cause.message } : {}) }));
+  return {
+    status: outcome.status,
+    statuses,
+    context: outcome.status === 'cancelled' ? {} : await client.getContext(runId),
+    executed: starts.of(kase, runId),
+    error: errors.length > 0 ? { errors } : null,
+  };
+}
+
+async function takeStep(client: FlowcraftClient, kase: Case, runId: string, step: Step): Promise<void> {
+  if (step.resume) {
+    const { nodeId, ...answer } = step.resume;
+    await client.resume(runId, { nodeId, ...answer });
+  } else if (step.wake) {
+    await client.resume(runId, { nodeId: step.wake.nodeId });
+  } else {
+    const strict = kase.options?.strict === undefined ? {} : { strict: kase.options.strict };
+    await client.start(kase.name, structuredClone(kase.initialContext ?? {}), { runId, ...strict });
+    if (step.cancel?.before) await client.cancel(runId);
+  }
+}

@@ -1,0 +1,264 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { LedgerState } from '../../../src/core/ledger-state.js';
+import { planBlueprint } from '../../../src/core/plan.js';
+import { blueprint, CONTROLLER, SHAPES } from '../../support/blueprints.js';
+import { dynamicNodes, LedgerWalk, takeAll, type Decide } from '../../support/ledger-walk.js';
+
+/** Each choice in the given orders of settling and repeating must end in the same way. */
+const anyOrder = fc.tuple(fc.infiniteStream(fc.nat(1000)), fc.infiniteStream(fc.nat(1000)));
+
+function walkIn(walk: LedgerWalk, [order, repeats]: [fc.Stream<number>, fc.Stream<number>]): LedgerWalk {
+  const draw = () => repeats.next().value;
+  return walk.finish((count) => {
+    for (let times = draw() % 3; times > 0; times--)
+      walk.redeliver(walk.journal[draw() % Math.max(1, walk.journal.length)]);
+    return order.next().value % count;
+  });
+}
+
+/** Goes round every loop so often, then leaves it. */
+const passes =
+  (count: number, also: Decide = takeAll): Decide =>
+  (turn, plan) => {
+    const node = plan.nodes.get(turn.node);
+    if (!node?.isController) return also(turn, plan);
+    const goesOn = Number(/\d+$/.exec(turn.turn)?.[0]) <= count;
+    return { taken: node.edges.filter((e) => (e.action === 'continue') === goesOn).map((e) => e.target) };
+  };
+
+describe('a join of all', () => {
+  it('fires once, and not before its last predecessor, in every order and with every repetition', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(SHAPES.diamond, SHAPES.wide), anyOrder, (shape, order) => {
+        const plan = planBlueprint(shape);
+        const walk = walkIn(new LedgerWalk(plan), order);
+        expect([...walk.executed].sort()).toEqual([...plan.nodes.keys()].map((id) => `${id}@1`).sort());
+        expect(walk.executed.at(-1)).toBe(shape === SHAPES.wide ? 'z@1' : 'd@1');
+      }),
+    );
+  });
+
+  it('without a taken edge does not fire', () => {
+    const walk = new LedgerWalk(planBlueprint(SHAPES.diamond), ({ node }) => ({
+      taken: node === 'a' ? ['b', 'c'] : [],
+    })).finish();
+    expect(walk.executed).toEqual(['a@1', 'b@1', 'c@1']);
+  });
+
+  it('does not fire when a predecessor was never taken', () => {
+    const all = blueprint('choice', 'a>b:yes a>c:no b>d c>d');
+    const walk = new LedgerWalk(planBlueprint(all), ({ node }) => ({ taken: node === 'a' ? ['b'] : ['d'] })).finish();
+    expect(walk.executed).toEqual(['a@1', 'b@1']);
+    expect(walk.state.counts().open).toBe(0);
+  });
+
+  it('is made ready by its last predecessors only', () => {
+    const plan = planBlueprint(blueprint('skip', 'a>b a>j b>j'));
+    const takes = (b: string[]) =>
+      new LedgerWalk(plan, ({ node }) => ({ taken: { a: ['b', 'j'], b }[node] ?? [] })).finish().executed;
+    expect(takes(['j'])).toEqual(['a@1', 'b@1', 'j@1']);
+    expect(takes([])).toEqual(['a@1', 'b@1']);
+  });
+});
+
+describe('a join of any', () => {
+  it('fires once for each arrival, one after the other', () => {
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = walkIn(new LedgerWalk(planBlueprint(SHAPES.any)), order);
+        expect(walk.executed.filter((t) => t.startsWith('d@')).sort()).toEqual(['d@b', 'd@c']);
+      }),
+    );
+    const walk = new LedgerWalk(planBlueprint(SHAPES.any));
+    walk.step('a');
+    expect(walk.step('b')).toEqual(['d@b']);
+    expect(walk.step('c')).toEqual([]);
+    expect(walk.step('d', 'b')).toContain('d@c');
+  });
+
+  it('lets the next arrival go on while the one before it waits', () => {
+    const plan = planBlueprint(SHAPES.any);
+    const walk = new LedgerWalk(plan, (turn, p) => (turn.turn === 'b' ? { status: 'awaiting' } : takeAll(turn, p)));
+    walk.step('a');
+    walk.step('b');
+    walk.step('c');
+    expect(walk.step('d', 'b')).toEqual(['d@c']);
+  });
+});
+
+describe('loops', () => {
+  it('run their body once in each pass, in every order and with every repetition', () => {
+    fc.assert(
+      fc.property(fc.nat(4), anyOrder, (count, order) => {
+        const walk = walkIn(new LedgerWalk(planBlueprint(SHAPES.loop), passes(count)), order);
+        const all = Array.from({ length: count }, (_, i) => String(i + 1));
+        const expected = ['x', 'y', 'z', 'w'].flatMap((id) => all.map((pass) => `${id}@${pass}`));
+        const controller = [...all, String(count + 1)].map((pass) => `l@${pass}`);
+        expect([...walk.executed].sort()).toEqual(['start@1', 'end@1', ...expected, ...controller].sort());
+      }),
+    );
+  });
+
+  it('nested run their body in each pass of each pass', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3 }), anyOrder, (count, order) => {
+        const walk = walkIn(new LedgerWalk(planBlueprint(SHAPES.nested), passes(count)), order);
+        const times = (id: string) => walk.executed.filter((turn) => turn.startsWith(`${id}@`)).length;
+        expect([times('o'), times('i'), times('x'), times('e'), times('end')]).toEqual([
+          count + 1,
+          count * (count + 1),
+          count * count,
+          count,
+          1,
+        ]);
+        expect(new Set(walk.executed).size).toBe(walk.executed.length);
+      }),
+    );
+  });
+
+  it('entered by a plain node of the loop around them count their passes anew', () => {
+    const bp = blueprint('plain', 's>o o>p:continue p>i i>x:continue x>i i>e:break e>o o>end:break', {
+      o: CONTROLLER,
+      i: CONTROLLER,
+    });
+    const { executed } = new LedgerWalk(planBlueprint(bp), passes(1)).finish();
+    expect(executed.filter((turn) => turn.startsWith('i@'))).toEqual(['i@1.1', 'i@1.2']);
+    expect(executed).toContain('x@1/1.1');
+  });
+
+  it('see what ran before them in every pass', () => {
+    const bp = blueprint('outside', 'a>l a>j l>x:continue x>j j>l l>end:break', { l: CONTROLLER });
+    const { executed } = new LedgerWalk(planBlueprint(bp), passes(2)).finish();
+    expect(executed.filter((turn) => turn.startsWith('j@'))).toEqual(['j@1', 'j@2']);
+  });
+
+  it('that do not end stop at the most turns of a run', () => {
+    const walk = new LedgerWalk(planBlueprint(SHAPES.loop), passes(1e9), 100);
+    let stoppedAt: string | undefined;
+    for (let open = walk.open[0]; open; open = walk.open[0])
+      stoppedAt = walk.settle(walk.claim(open)).tooManyTurnsAt ?? stoppedAt;
+    expect(stoppedAt).toBeDefined();
+    expect(walk.executed.length).toBe(100);
+    expect(walk.state.counts().open).toBe(0);
+  });
+});
+
+describe('batches', () => {
+  const batch =
+    (count: number): Decide =>
+    (turn, plan) =>
+      turn.node === 's' ? { taken: ['g'], dynamicNodes: dynamicNodes(turn, count), gather: 'g' } : takeAll(turn, plan);
+
+  it('gather once, after the last of their nodes, in every order and with every repetition', () => {
+    fc.assert(
+      fc.property(fc.nat(5), anyOrder, (count, order) => {
+        const walk = walkIn(new LedgerWalk(planBlueprint(SHAPES.batch), batch(count)), order);
+        expect(walk.executed.slice(-2)).toEqual(['g@1', 'z@1']);
+        expect(walk.executed).toHaveLength(count + 4);
+      }),
+    );
+  });
+
+  it('in a loop gather in each pass', () => {
+    const specs = {
+      l: CONTROLLER,
+      s: SHAPES.batch.nodes.find((n) => n.id === 's') ?? {},
+      g: SHAPES.batch.nodes.find((n) => n.id === 'g') ?? {},
+    };
+    const bp = blueprint('loop', 'a>l l>s:continue s>g g>l l>end:break', specs);
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = walkIn(new LedgerWalk(planBlueprint(bp), passes(3, batch(2))), order);
+        expect(walk.executed.filter((turn) => turn.startsWith('g@'))).toEqual(['g@1', 'g@2', 'g@3']);
+        expect(walk.executed.at(-1)).toBe('end@1');
+      }),
+    );
+  });
+});
+
+describe('rescue', () => {
+  const fails =
+    (...nodes: string[]): Decide =>
+    (turn, plan) => {
+      const fallback = plan.nodes.get(turn.node)?.fallback;
+      if (!nodes.includes(turn.node)) return takeAll(turn, plan);
+      return { status: 'failed', ...(fallback === undefined ? {} : { rescuer: fallback }) };
+    };
+
+  it('at a join makes it wait for the fallback', () => {
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = walkIn(new LedgerWalk(planBlueprint(SHAPES.fallback), fails('b')), order);
+        expect(walk.executed.at(-1)).toBe('d@1');
+        expect([...walk.executed].sort()).toEqual(['a@1', 'b@1', 'c@1', 'd@1', 'f@1']);
+        expect(walk.state.counts()).toMatchObject({ open: 0, failed: false, rescued: true });
+      }),
+    );
+  });
+
+  it('by a fallback that is wired to the join as well does not block it, whether it runs or not', () => {
+    const plan = planBlueprint(SHAPES.wired);
+    expect(new LedgerWalk(plan).finish().executed).toEqual(['a@1', 'b@1', 'd@1', 'e@1']);
+    expect(new LedgerWalk(plan, fails('b')).finish().executed).toEqual(['a@1', 'b@1', 'f@1', 'd@1', 'e@1']);
+  });
+
+  it('by one fallback for two nodes runs it once, and the join waits for both', () => {
+    fc.assert(
+      fc.property(fc.subarray(['b', 'c']), anyOrder, (failing, order) => {
+        const walk = walkIn(new LedgerWalk(planBlueprint(SHAPES.shared), fails(...failing)), order);
+        expect(walk.executed.filter((turn) => turn === 'f@1')).toHaveLength(failing.length > 0 ? 1 : 0);
+        expect(walk.executed.slice(-2)).toEqual(['d@1', 'e@1']);
+      }),
+    );
+  });
+
+  it('by the fallback of a fallback completes the first node', () => {
+    const bp = blueprint('chain', 'a>b b>d a>c c>d f g', {
+      b: { config: { fallback: 'f' } },
+      f: { config: { fallback: 'g' } },
+    });
+    const walk = new LedgerWalk(planBlueprint(bp), fails('b', 'f')).finish();
+    expect(walk.executed.slice(-1)).toEqual(['d@1']);
+    expect(walk.executed).toEqual(expect.arrayContaining(['f@1', 'g@1']));
+  });
+
+  it('that fails completes the first node with nothing, so that a join after it can go on by its other edges', () => {
+    const walk = new LedgerWalk(planBlueprint(SHAPES.fallback), fails('b', 'f')).finish();
+    expect(walk.executed.slice(-2)).toEqual(['f@1', 'd@1']);
+    expect(walk.state.counts()).toMatchObject({ open: 0, failed: true, rescued: true });
+  });
+
+  it('in a loop runs in every pass', () => {
+    const walk = new LedgerWalk(planBlueprint(SHAPES.rescueInLoop), passes(3, fails('x'))).finish();
+    expect(walk.executed.filter((turn) => turn.startsWith('f@'))).toEqual(['f@1', 'f@2', 'f@3']);
+    expect(walk.executed.at(-1)).toBe('end@1');
+  });
+});
+
+it('settling costs a number of field accesses that does not grow with the run', () => {
+  let accesses = 0;
+  class CountingMap extends Map<string, string> {
+    override get(key: string): string | undefined {
+      accesses++;
+      return super.get(key);
+    }
+    override set(key: string, value: string): this {
+      accesses++;
+      return super.set(key, value);
+    }
+    override keys(): MapIterator<string> {
+      throw new Error('Settling must not list the fields.');
+    }
+  }
+  const walk = new LedgerWalk(planBlueprint(SHAPES.loop), passes(1e9), 1e9, new LedgerState(new CountingMap()));
+  walk.step('start');
+  const costOfPass = (pass: number) => {
+    accesses = 0;
+    for (const id of ['l', 'x', 'y', 'z', 'w']) walk.step(id, String(pass));
+    return accesses;
+  };
+  const second = [1, 2].map(costOfPass)[1];
+  for (let pass = 3; pass < 300; pass++) costOfPass(pass);
+  expect(costOfPass(300)).toBe(second);
+});

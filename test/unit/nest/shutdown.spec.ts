@@ -1,0 +1,234 @@
+import { Logger } from '@nestjs/common';
+import { jest } from '@jest/globals';
+import type { NodeContext } from 'flowcraft';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import {
+  ConnectError,
+  FLOWCRAFT_CLOCK,
+  FlowcraftClient,
+  FlowcraftHealth,
+  FlowcraftKafkaModule,
+  FlowcraftWorker,
+  IllegalStateError,
+} from '../../../src/index.js';
+import { blueprint } from '../../support/blueprints.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { builderOf, deferred, rootModule, startApp } from '../../support/nest-app.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+
+const blueprints = { one: blueprint('one', 'a') };
+
+function heldNode() {
+  const begun = deferred();
+  const release = deferred();
+  const step = async ({ signal }: NodeContext) => {
+    begun.resolve();
+    await release.promise;
+    return { output: signal?.aborted };
+  };
+  return { begun: begun.promise, release: () => release.resolve(), step };
+}
+
+describe('the drain when the application closes', () => {
+  it('waits for the nodes that execute', async () => {
+    const { step, begun, release } = heldNode();
+    const { app, client } = await startApp({ runtime: { blueprints, registry: { step } } });
+    const worker = app.get(FlowcraftWorker);
+    await client.start('one');
+    await begun;
+    expect(worker.running).toMatchObject([{ nodeId: 'a', turn: '1' }]);
+    const closed = app.close();
+    expect(worker.state).toBe('draining');
+    release();
+    await closed;
+    expect(worker.state).toBe('drained');
+  });
+
+  it('that takes too long is logged once with what did not end, and leaves the state failed', async () => {
+    const { step, begun, release } = heldNode();
+    const { app, client, logger } = await startApp({
+      runtime: { blueprints, registry: { step } },
+      worker: { drainTimeoutMs: 20 },
+    });
+    const { runId } = await client.start('one');
+    await begun;
+    await app.close();
+    release();
+    expect(app.get(FlowcraftWorker).state).toBe('failed');
+    const errors = logger.lines.filter(({ level }) => level === 'error');
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.message).toMatch(/did not drain within 20 ms/);
+    expect(errors[0]?.message).toContain(`a of run ${runId}`);
+  });
+
+  it('has nothing to do for a process without a worker', async () => {
+    const { app, client } = await startApp({
+      runtime: { blueprints, registry: { step: async () => ({}) } },
+      worker: { enabled: false },
+    });
+    const { runId } = await client.start('one');
+    expect(await client.waitForWorkflow(runId, { timeoutMs: 30 })).toMatchObject({ status: 'running', timedOut: true });
+    await expect(app.get(FlowcraftWorker).start()).rejects.toThrow(/worker.enabled is false/);
+    expect(app.get(FlowcraftHealth).check()).toMatchObject({ status: 'up', worker: { isEnabled: false } });
+    await app.close();
+  });
+});
+
+describe('FlowcraftWorker', () => {
+  it('with autoStart false starts when it is told to', async () => {
+    const { app, client, run } = await startApp({
+      runtime: { blueprints, registry: { step: async () => ({}) } },
+      worker: { autoStart: false },
+    });
+    const worker = app.get(FlowcraftWorker);
+    const health = app.get(FlowcraftHealth);
+    expect(worker.state).toBe('stopped');
+    expect(health.check().status).toBe('up');
+    const { runId } = await client.start('one');
+    await worker.start();
+    expect(await client.waitForWorkflow(runId)).toMatchObject({ status: 'completed' });
+    await expect(worker.start()).rejects.toBeInstanceOf(IllegalStateError);
+    expect((await run('one')).status).toBe('completed');
+    await app.close();
+  });
+});
+
+describe('FlowcraftHealth', () => {
+  it('is up while the worker takes jobs, and down once it does not', async () => {
+    const { app } = await startApp({});
+    const health = app.get(FlowcraftHealth);
+    expect(health.check()).toEqual({
+      status: 'up',
+      worker: { isEnabled: true, state: 'running', id: expect.any(String), running: 0 },
+      consumer: 'consuming',
+      waitingForServers: 0,
+    });
+    await app.get(FlowcraftWorker).drain();
+    expect(health.check()).toMatchObject({ status: 'down', worker: { state: 'drained' } });
+    await app.close();
+  });
+
+  it('is down before the application has started', async () => {
+    const app = await builderOf(
+      rootModule([FlowcraftKafkaModule.forRoot({ embedded: true })]),
+      new RecordingLogger(),
+    ).compile();
+    expect(app.get(FlowcraftHealth).check()).toMatchObject({ status: 'down', worker: { state: 'stopped' } });
+    await app.close();
+  });
+});
+
+describe('a closed application', () => {
+  it('has left no timer behind', async () => {
+    const clock = new ManualClock();
+    const runtime = { blueprints, registry: { step: async () => ({}) } };
+    const app = await builderOf(
+      rootModule([FlowcraftKafkaModule.forRoot({ embedded: true, runtime })]),
+      new RecordingLogger(),
+    )
+      .overrideProvider(FLOWCRAFT_CLOCK)
+      .useValue(clock)
+      .compile();
+    await app.init();
+    const client = app.get(FlowcraftClient);
+    const ended = deferred();
+    const { runId } = await client.start('one');
+    void client.waitForWorkflow(runId).then(() => ended.resolve());
+    await ended.promise;
+    expect(clock.pending).toBeGreaterThan(0);
+    await app.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('has left no timer, socket or server of the process behind', async () => {
+    const count = () => process.getActiveResourcesInfo().filter((name) => /Timeout|Immediate|TCP|FS/.test(name)).length;
+    const before = count();
+    const { app, run } = await startApp({
+      runtime: { blueprints, registry: { step: async () => ({}) } },
+      reconciler: { enabled: true },
+    });
+    await run('one');
+    expect(count()).toBeGreaterThan(before);
+    await app.close();
+    expect(count()).toBe(before);
+  });
+
+  it('answers calls with an error that says so', async () => {
+    const { app, client } = await startApp({});
+    await app.close();
+    await expect(client.getRun('x')).rejects.toThrow(/has closed/);
+  });
+});
+
+describe('the start', () => {
+  it('fails clearly if the servers cannot be reached, and leaves nothing behind', async () => {
+    // a port that nothing listens on
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    const root = rootModule([
+      FlowcraftKafkaModule.forRoot({
+        kafka: { brokers: [`127.0.0.1:${port}`] },
+        cassandra: { contactPoints: ['127.0.0.1'], localDataCenter: 'x', protocolOptions: { port } },
+        redis: `redis://127.0.0.1:${port}`,
+        connectTimeoutMs: 300,
+      }),
+    ]);
+    const error: unknown = await builderOf(root, new RecordingLogger())
+      .compile()
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ConnectError);
+    expect((error as Error).message).toMatch(/could not be reached within 300 ms/);
+  });
+
+  it('closes what it opened when the nodes of the application are refused', async () => {
+    const count = () => process.getActiveResourcesInfo().filter((name) => /Timeout|TCP/.test(name)).length;
+    const before = count();
+    const feature = () => FlowcraftKafkaModule.forFeature({ nodes: { same: async () => ({}) } });
+    await expect(startApp({}, { imports: [feature(), feature()] })).rejects.toThrow(/declared twice/);
+    expect(count()).toBe(before);
+  });
+});
+
+describe('missing shutdown hooks', () => {
+  async function warningsWith(listener: (() => void) | undefined): Promise<string[]> {
+    const others = process.listeners('SIGTERM');
+    process.removeAllListeners('SIGTERM');
+    if (listener) process.on('SIGTERM', listener);
+    const clock = new ManualClock();
+    const logger = new RecordingLogger();
+    const app = await builderOf(rootModule([FlowcraftKafkaModule.forRoot({ embedded: true })]), logger)
+      .overrideProvider(FLOWCRAFT_CLOCK)
+      .useValue(clock)
+      .compile();
+    await app.init();
+    clock.advance(10_000);
+    await app.close();
+    process.removeAllListeners('SIGTERM');
+    for (const other of others) process.on('SIGTERM', other);
+    return logger.lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+  }
+
+  it('are warned of while nothing handles SIGTERM', async () => {
+    expect(await warningsWith(undefined)).toEqual([expect.stringContaining('app.enableShutdownHooks()')]);
+    expect(await warningsWith(() => undefined)).toEqual([]);
+  });
+});
+
+it("logs through the application's logger by default", async () => {
+  const log = jest.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
+  const app = await (
+    await import('@nestjs/testing')
+  ).Test.createTestingModule({
+    imports: [FlowcraftKafkaModule.forRoot({ embedded: true, reconciler: { enabled: false } })],
+  }).compile();
+  await app.init();
+  await app.close();
+  expect(log.mock.calls.map(([message]) => String(message))).toContainEqual(
+    expect.stringMatching(/^Worker .* takes jobs\.$/),
+  );
+  log.mockRestore();
+});
