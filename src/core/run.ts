@@ -7,6 +7,17 @@ export function isEndStatus(status: string): status is EndStatus {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }
 
+/** The turn that a child run (a subflow) works for. */
+export interface ParentTurn {
+  readonly runId: string;
+  readonly nodeId: string;
+  readonly turn: string;
+  /** The run at the top: its id is the execution id of all runs below it. */
+  readonly rootRunId: string;
+  /** Counts from 1: a failed child is started again as often as the node may be tried. */
+  readonly attempt: number;
+}
+
 /** The durable head of a run: written once when it is accepted, once when it ends. */
 export interface RunRecord {
   readonly runId: string;
@@ -17,6 +28,7 @@ export interface RunRecord {
   readonly input: string;
   readonly inputHash: string;
   readonly tags: readonly string[];
+  readonly parent?: ParentTurn;
   /** Milliseconds since 1970, the accepting client's clock; only for people. */
   readonly createdAt: number;
   readonly status: 'running' | EndStatus;
@@ -37,6 +49,8 @@ export interface AwaitingDetails {
   readonly reason: string;
   /** ISO 8601. */
   readonly wakeUpAt?: string;
+  /** The run that the node waits for, if the reason is `subflow`. */
+  readonly childRunId?: string;
 }
 
 /**

@@ -16,6 +16,8 @@ const OUTPUT_BYTES_KEPT = 32 * 1024 * 1024;
 /** What never changes about a run, as one process holds it while the run is active there. */
 export interface ActiveRun {
   readonly runId: string;
+  /** What nodes and events see as execution id: the run id, in a child run that of the run at the top. */
+  readonly executionId: string;
   readonly record: RunRecord;
   readonly plan: BlueprintPlan;
   /** The initial context: serialized values by key. */
@@ -49,7 +51,8 @@ export class ActiveRuns {
   async hold(record: RunRecord): Promise<ActiveRun> {
     const plan = await this.catalog.pinned(record.blueprintId, record.blueprintHash);
     const base = new Map(Object.entries(JSON.parse(record.input) as Record<string, string>));
-    const run: ActiveRun = { runId: record.runId, record, plan, base };
+    const executionId = record.parent?.rootRunId ?? record.runId;
+    const run: ActiveRun = { runId: record.runId, executionId, record, plan, base };
     this.runs.set(record.runId, run);
     return run;
   }

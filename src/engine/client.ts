@@ -1,7 +1,7 @@
 import type { ISerializer, WorkflowResult } from 'flowcraft';
 import { RunEndedError, RunNotFoundError } from '../core/errors.js';
 import { assertRunId } from '../core/identifiers.js';
-import { isEndStatus, type EndStatus, type RunStatus } from '../core/run.js';
+import { isEndStatus, type EndStatus, type RunStatus, type TurnRecord } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunSignals } from '../ports/run-signals.js';
@@ -90,14 +90,14 @@ export class Client {
     const { store, ledger } = this.parts;
     const run = await this.find(runId);
     const [record, rows, state] = await Promise.all([store.run(runId), store.turns(runId, false), ledger.read(runId)]);
-    return describeRun(record ?? run.record, rows, state);
+    return describeRun(record ?? run.record, rows, state, await this.awaitingChildren(rows));
   }
 
   async context(runId: string): Promise<Record<string, unknown>> {
     const run = await this.find(runId);
     const [record, rows] = await Promise.all([this.parts.store.run(runId), this.parts.store.turns(runId, false)]);
-    const waiting = record?.status === 'running' ? awaitingKeys(rows) : {};
-    return { ...(await new RunContext(run, this.parts.sources).toJSON()), ...waiting, _executionId: runId };
+    const waiting = record?.status === 'running' ? awaitingKeys(rows, await this.awaitingChildren(rows)) : {};
+    return { ...(await new RunContext(run, this.parts.sources).toJSON()), ...waiting, _executionId: run.executionId };
   }
 
   async list(options: ListOptions): Promise<{ runs: RunSummary[]; cursor?: string }> {
@@ -139,6 +139,10 @@ export class Client {
     const stamp = Math.max(now, state.counts().token) + 1;
     const final = await finisher.finish(run, status, reason, stamp);
     if (final === status) await persistence.until(() => signals.announceCancel(runId), { runId });
+    for (const row of await store.turns(runId, false)) {
+      const child = row.status === 'awaiting' ? row.awaiting?.childRunId : undefined;
+      if (child !== undefined) await this.cancelChild(child, reason);
+    }
     return final;
   }
 
@@ -161,6 +165,16 @@ export class Client {
       if (isEndStatus(status)) return;
       await delay(this.parts.clock, EVENT_POLL_MS);
     }
+  }
+
+  private async cancelChild(childRunId: string, reason: string | undefined): Promise<void> {
+    const child = await this.parts.store.run(childRunId);
+    if (child?.status === 'running') await this.cancel(childRunId, reason);
+  }
+
+  private awaitingChildren(rows: readonly TurnRecord[]): Promise<Set<string>> {
+    const children = rows.flatMap((row) => (row.status === 'awaiting' ? (row.awaiting?.childRunId ?? []) : []));
+    return this.parts.finisher.awaitingOf(children);
   }
 
   private async find(runId: string): Promise<ActiveRun> {

@@ -27,14 +27,14 @@ export async function decideEdges(
   const { runtime } = flowcraft;
   const view = viewAround(run, node);
   const state = execution.state.getContext();
-  const matched = await runtime.determineNextNodes(view, node.id, result as NodeResult, state, run.runId);
+  const matched = await runtime.determineNextNodes(view, node.id, result as NodeResult, state, run.executionId);
   if (matched.length === 0) return { taken: takenWithoutMatch(run, node, result), inputs: new Map() };
   const inputs = new Map<string, { isOutput: boolean }>();
   const predecessors = new Map(matched.map(({ node: t }) => [t.id, new Set(run.plan.nodes.get(t.id)?.predecessors)]));
   for (const { node: target, edge } of matched) {
     await showEarlierEdges(run, target, edge, context);
     const declared = run.plan.nodes.get(target.id)?.definition.inputs;
-    await runtime.applyEdgeTransform(edge, result as NodeResult, target, state, predecessors, run.runId);
+    await runtime.applyEdgeTransform(edge, result as NodeResult, target, state, predecessors, run.executionId);
     if (edge.transform !== undefined && declared !== undefined) await context.set(overrideKey(target.id), true);
     inputs.set(`_inputs.${target.id}`, { isOutput: edge.transform === undefined });
   }

@@ -22,6 +22,8 @@ import { Prober } from './prober.js';
 import { Rebuilder } from './rebuilder.js';
 import { Reconciler } from './reconciler.js';
 import { Resumer } from './resumer.js';
+import { ChildRuns } from './child-runs.js';
+import { WaitingTurns } from './waiting-turns.js';
 import type { ContextSources } from './run-context.js';
 import { RunStarter } from './run-starter.js';
 import { RunWaiter } from './run-waiter.js';
@@ -109,6 +111,22 @@ export class Engine {
       stopping.signal,
     );
     const executor = new TurnExecutor(flowcraft, sources, leases, clock, workerId);
+    const starter = new RunStarter(store, ledger, queue, runs, this.catalog, persistence, codec, clock, ids);
+    const waiting = new WaitingTurns(
+      store,
+      ledger,
+      queue,
+      executor,
+      rebuilder,
+      finisher,
+      persistence,
+      clock,
+      workerId,
+      options,
+    );
+    const children = new ChildRuns({ runs, catalog: this.catalog, starter, waiting, finisher, sources });
+    flowcraft.replaceSubflows(children.nodeClass());
+    finisher.onChildEnd = (child) => children.childEnded(child);
     this.processor = new TurnProcessor({
       queue,
       ledger,
@@ -123,6 +141,7 @@ export class Engine {
       logger,
       worker: workerId,
       options,
+      beganToWait: (run, name) => children.beganToWait(run, name),
       canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
       stopping: stopping.signal,
     });
@@ -159,9 +178,9 @@ export class Engine {
       ledger,
       signals,
       runs,
-      starter: new RunStarter(store, ledger, queue, runs, this.catalog, finisher, persistence, codec, clock, ids),
+      starter,
       waiter: new RunWaiter(store, signals, clock),
-      resumer: new Resumer(store, ledger, queue, executor, rebuilder, finisher, persistence, clock, workerId, options),
+      resumer: new Resumer(waiting, runs, sources),
       finisher,
       sources,
       persistence,

@@ -25,6 +25,8 @@ export interface NodeError {
 
 /** Ends runs that have no more work, and says so. Every step is safe to repeat; the last one closes the ledger. */
 export class Finisher {
+  /** Settles the turn that a child run works for. */
+  onChildEnd: ((child: ActiveRun) => Promise<void>) | undefined;
   private readonly listeners = new Set<(run: ActiveRun, status: RunStatus, errors: readonly NodeError[]) => void>();
 
   constructor(
@@ -87,6 +89,7 @@ export class Finisher {
     );
     await this.persistence.until(() => this.ledger.end(runId, final), { runId });
     await this.persistence.until(() => this.ledger.forget(runId), { runId });
+    if (run.record.parent) await this.onChildEnd?.(run);
     await this.announce(runId, final);
     for (const listener of this.listeners) listener(run, final, errors);
     this.logger.debug(`Run ended: ${final}.`, { runId });
@@ -99,15 +102,56 @@ export class Finisher {
     return errorsOf(rows);
   }
 
-  private async pause(run: ActiveRun, counts: RunCounts): Promise<void> {
+  /** A run that awaited something goes on, and so do the runs that it is a subflow of. */
+  async unpause(run: ActiveRun, stamp: number): Promise<void> {
     const { runId } = run;
     await this.persistence.until(
-      () => this.store.writeStatus({ runId, status: 'awaiting', stamp: counts.token, at: this.clock.now() }),
+      () => this.store.writeStatus({ runId, status: 'running', stamp, at: this.clock.now() }),
+      { runId },
+    );
+    await this.persistence.until(() => this.ledger.touch([runId]), { runId });
+    const parent = await this.parentOf(run);
+    if (parent) await this.unpause(parent, await this.persistence.until(() => this.ledger.now(), { runId }));
+  }
+
+  /** Nothing is open, but some turns wait. For a subflow that works on, the run works on. */
+  private async pause(run: ActiveRun, counts: RunCounts): Promise<void> {
+    const { runId } = run;
+    const rows = await this.persistence.until(() => this.store.turns(runId, false), { runId });
+    const waiting = rows.filter((row) => row.status === 'awaiting');
+    const children = waiting.flatMap((row) => row.awaiting?.childRunId ?? []);
+    if (children.length > 0) {
+      const awaiting = await this.awaitingOf(children);
+      if (awaiting.size === 0 && children.length === waiting.length) return;
+    }
+    // with children, a run may come to await several times between two of its own tokens
+    const stamp =
+      children.length === 0 ? counts.token : await this.persistence.until(() => this.ledger.now(), { runId });
+    await this.persistence.until(
+      () => this.store.writeStatus({ runId, status: 'awaiting', stamp, at: this.clock.now() }),
       { runId },
     );
     await this.persistence.until(() => this.ledger.forget(runId), { runId });
     await this.announce(runId, 'awaiting');
     for (const listener of this.listeners) listener(run, 'awaiting', []);
+    const parent = await this.parentOf(run);
+    if (!parent) return;
+    const state = await this.persistence.until(() => this.ledger.read(parent.runId), { runId: parent.runId });
+    if (state.fields.size > 0 && state.get('x') === undefined) await this.review(parent, state.counts());
+  }
+
+  /** Which of these runs await something. */
+  async awaitingOf(runIds: readonly string[]): Promise<Set<string>> {
+    const rows = await Promise.all(
+      runIds.map((runId) => this.persistence.until(() => this.store.status(runId), { runId })),
+    );
+    return new Set(runIds.filter((_, i) => rows[i]?.status === 'awaiting'));
+  }
+
+  private async parentOf(run: ActiveRun): Promise<ActiveRun | undefined> {
+    const { parent } = run.record;
+    if (!parent) return undefined;
+    return this.persistence.until(() => this.sources.runs.find(parent.runId), { runId: parent.runId });
   }
 
   /** Whoever waits also asks the store, so an announcement that fails delays only. */
@@ -121,7 +165,7 @@ export class Finisher {
 
   private async result(run: ActiveRun, status: EndStatus, errors: readonly NodeError[]): Promise<string | undefined> {
     if (status === 'cancelled') return JSON.stringify({ context: {}, serializedContext: '{}', status });
-    const context = { ...(await new RunContext(run, this.sources).toJSON()), _executionId: run.runId };
+    const context = { ...(await new RunContext(run, this.sources).toJSON()), _executionId: run.executionId };
     const result = {
       context: JSON.parse(this.flowcraft.runtime.serializer.serialize(context)) as WorkflowResult['context'],
       status,

@@ -3,6 +3,7 @@ import {
   FlowRuntime,
   JsonSerializer,
   ServiceTokens,
+  SubflowNode,
   WorkflowState,
   type FlowcraftEvent,
   type IAsyncContext,
@@ -40,6 +41,8 @@ export class FlowcraftRuntime {
   readonly blueprints: Record<string, WorkflowBlueprint>;
   private readonly listeners = new Set<EventListener>();
   private readonly contextClass: ExecutionContextClass;
+  private subflowNode: NodeClass | undefined;
+  private own: { of: number; implementations: Map<string, NodeFunction | NodeClass> } | undefined;
 
   /**
    * @param source flowcraft's RuntimeOptions, or its DI container
@@ -81,6 +84,11 @@ export class FlowcraftRuntime {
       .constructor as ExecutionContextClass;
   }
 
+  /** Makes nodes that are flowcraft's SubflowNode, under whatever name, this one. */
+  replaceSubflows(node: NodeClass): void {
+    this.subflowNode = node;
+  }
+
   hasImplementation(uses: string): boolean {
     return this.runtime.registry.has(uses);
   }
@@ -107,7 +115,18 @@ export class FlowcraftRuntime {
       middleware: runtime.middleware,
       dependencies: runtime.dependencies,
     };
-    return new this.contextClass(blueprint, state, runtime.registry, runId, runtime, services, signal);
+    return new this.contextClass(blueprint, state, this.implementations(), runId, runtime, services, signal);
+  }
+
+  private implementations(): Map<string, NodeFunction | NodeClass> {
+    const { registry } = this.runtime;
+    const { subflowNode } = this;
+    if (!subflowNode) return registry;
+    if (this.own?.of === registry.size) return this.own.implementations;
+    const own = new Map(registry);
+    for (const [name, implementation] of own) if (implementation === SubflowNode) own.set(name, subflowNode);
+    this.own = { of: registry.size, implementations: own };
+    return own;
   }
 }
 

@@ -56,7 +56,9 @@ export function inputKeys(definition: NodeDefinition): string[] {
       : typeof inputs === 'string'
         ? [inputs]
         : Object.values(inputs);
-  return keys.flatMap((key) => (key.startsWith('_') ? [key] : [`_outputs.${key}`, key]));
+  // flowcraft's chunked batches declare inputs that are no keys: resolving them is what fails the node, not this
+  const texts = keys.filter((key) => typeof key === 'string');
+  return texts.flatMap((key) => (key.startsWith('_') ? [key] : [`_outputs.${key}`, key]));
 }
 
 /** A transforming edge replaces declared inputs for the rest of the run: only such nodes need to look. */
@@ -74,7 +76,7 @@ export async function executeNode(flowcraft: FlowcraftRuntime, request: Executio
   const { runtime } = flowcraft;
   const definition = await effectiveDefinition(request);
   const blueprint = withNode(run.plan.blueprint, definition);
-  const within = flowcraft.executionContext(blueprint, context, run.runId, signal);
+  const within = flowcraft.executionContext(blueprint, context, run.executionId, signal);
   introduce(within, request);
   const watch = watchExecution(within, definition.id);
   const ended = (execution: Execution): Executed => ({ execution, within, attempts: watch.attempts });

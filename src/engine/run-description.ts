@@ -34,8 +34,17 @@ export interface RunDescription {
   }[];
 }
 
-/** Puts together what the journal and the ledger know of a run; the journal decides where both know a turn as settled. */
-export function describeRun(record: RunRecord, rows: readonly TurnRecord[], ledger: LedgerState): RunDescription {
+/**
+ * Puts together what the journal and the ledger know of a run; the journal decides where both know a turn as settled.
+ * @param awaitingChildren child runs that await something: only then does the node of the subflow
+ */
+export function describeRun(
+  record: RunRecord,
+  journal: readonly TurnRecord[],
+  ledger: LedgerState,
+  awaitingChildren: ReadonlySet<string>,
+): RunDescription {
+  const rows = journal.map((row) => (isAtWork(row, awaitingChildren) ? { ...row, status: 'running' as const } : row));
   const nodes = new Map<string, NodeDescription>();
   const key = (nodeId: string, turn: string) => `${nodeId}\u001f${turn}`;
   for (const row of [...rows].sort((a, b) => a.startedAt - b.startedAt || a.token - b.token))
@@ -77,15 +86,30 @@ export function describeRun(record: RunRecord, rows: readonly TurnRecord[], ledg
 }
 
 /** The context keys that flowcraft keeps while a run waits. */
-export function awaitingKeys(rows: readonly TurnRecord[]): Record<string, unknown> {
-  const waiting = rows.filter((row) => row.status === 'awaiting').sort((a, b) => a.token - b.token);
+export function awaitingKeys(
+  rows: readonly TurnRecord[],
+  awaitingChildren: ReadonlySet<string>,
+): Record<string, unknown> {
+  const waiting = rows
+    .filter((row) => row.status === 'awaiting' && !isAtWork(row, awaitingChildren))
+    .sort((a, b) => a.token - b.token);
   if (waiting.length === 0) return {};
   const details: Record<string, AwaitingDetails> = {};
-  for (const row of waiting) if (row.awaiting) details[row.nodeId] = row.awaiting;
+  // flowcraft gives none for a subflow
+  for (const row of waiting)
+    if (row.awaiting && row.awaiting.childRunId === undefined) details[row.nodeId] = row.awaiting;
   return { _awaitingNodeIds: waiting.map((row) => row.nodeId), _awaitingDetails: details };
 }
 
-function describeRow(row: TurnRecord): NodeDescription {
+/** A subflow's node works as long as the subflow does. */
+export function isAtWork(row: TurnRecord, awaitingChildren: ReadonlySet<string>): boolean {
+  const child = row.awaiting?.childRunId;
+  return row.status === 'awaiting' && child !== undefined && !awaitingChildren.has(child);
+}
+
+type DescribedRow = Omit<TurnRecord, 'status'> & { readonly status: TurnRecord['status'] | 'running' };
+
+function describeRow(row: DescribedRow): NodeDescription {
   return {
     nodeId: row.nodeId,
     turn: row.turn,

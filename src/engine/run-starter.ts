@@ -1,8 +1,10 @@
 import { BlueprintInvalidError, RunIdConflictError } from '../core/errors.js';
+import type { Job } from '../core/envelope.js';
 import { assertRunId } from '../core/identifiers.js';
 import { LedgerState } from '../core/ledger-state.js';
 import { startTurns } from '../core/replay.js';
-import type { RunRecord } from '../core/run.js';
+import type { BlueprintPlan } from '../core/plan.js';
+import type { ParentTurn, RunRecord } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -10,7 +12,6 @@ import type { Ledger } from '../ports/ledger.js';
 import type { RunStore } from '../ports/run-store.js';
 import { encodeInput, hashInput, type ActiveRun, type ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
-import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 
 export interface StartOptions {
@@ -37,7 +38,6 @@ export class RunStarter {
     private readonly queue: JobQueue,
     private readonly runs: ActiveRuns,
     private readonly catalog: BlueprintCatalog,
-    private readonly finisher: Finisher,
     private readonly persistence: Persistence,
     private readonly codec: ValueCodec,
     private readonly clock: Clock,
@@ -76,11 +76,44 @@ export class RunStarter {
       if (run.status !== 'running') return { runId, existing: true };
     }
     // also for an existing run: whoever started it may have come no further than this
-    await this.launch(await this.runs.hold(run));
+    await this.launch(await this.runs.hold(run), accepted);
     return { runId, existing: !accepted };
   }
 
-  private async launch(run: ActiveRun): Promise<void> {
+  /** Starts the child run of a turn, unless an earlier execution of the turn has done so. */
+  async startChild(
+    plan: BlueprintPlan,
+    runId: string,
+    initialContext: Record<string, unknown>,
+    parent: ParentTurn,
+  ): Promise<void> {
+    await this.catalog.save(plan);
+    await this.acceptChild(plan, runId, encodeInput(initialContext, this.codec), parent);
+  }
+
+  /** Starts a child run anew, under another id, from the context that it began with. */
+  async restartChild(child: ActiveRun, runId: string, parent: ParentTurn): Promise<void> {
+    await this.acceptChild(child.plan, runId, child.record.input, parent);
+  }
+
+  private async acceptChild(plan: BlueprintPlan, runId: string, input: string, parent: ParentTurn): Promise<void> {
+    const record: RunRecord = {
+      runId,
+      blueprintId: plan.id,
+      blueprintVersion: plan.version,
+      blueprintHash: plan.hash,
+      input,
+      inputHash: hashInput(input),
+      tags: [],
+      parent,
+      createdAt: this.clock.now(),
+      status: 'running',
+    };
+    const { accepted, run } = await this.persistence.until(() => this.store.accept(record), { runId });
+    if (run.status === 'running') await this.launch(await this.runs.hold(run), accepted);
+  }
+
+  private async launch(run: ActiveRun, isNew: boolean): Promise<void> {
     const { runId, plan } = run;
     const starts = startTurns(plan);
     const state = new LedgerState();
@@ -88,15 +121,18 @@ export class RunStarter {
     const now = await this.persistence.until(() => this.ledger.now(), { runId });
     await Promise.all([
       this.persistence.until(() => this.ledger.install(runId, state), { runId }),
-      this.persistence.until(
-        () => this.store.writeStatus({ runId, status: 'running', stamp: now, at: this.clock.now() }),
-        { runId },
-      ),
+      this.persistence.until(() => this.writeFirstStatus(runId, now, isNew), { runId }),
       this.persistence.until(() => this.ledger.touch([runId]), { runId }),
     ]);
-    await Promise.all(
-      starts.map(({ node, turn }) => this.queue.publish({ runId, blueprintId: plan.id, nodeId: node, turn })),
-    );
-    if (starts.length === 0) await this.finisher.review(run, { ...state.counts(), token: now });
+    const jobs: Job[] = starts.map(({ node, turn }) => ({ runId, blueprintId: plan.id, nodeId: node, turn }));
+    // a run without a node to start with ends when somebody looks at it
+    if (jobs.length === 0) jobs.push({ runId, blueprintId: plan.id, nodeId: '', probe: true });
+    await Promise.all(jobs.map((job) => this.queue.publish(job)));
+  }
+
+  /** A run that was accepted before may have moved on: its row stays as it is. */
+  private async writeFirstStatus(runId: string, stamp: number, isNew: boolean): Promise<void> {
+    if (!isNew && (await this.store.status(runId))) return;
+    await this.store.writeStatus({ runId, status: 'running', stamp, at: this.clock.now() });
   }
 }

@@ -10,7 +10,15 @@ import type { ActiveRun } from './active-run.js';
 import { decideEdges } from './edge-decision.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import { errorRecord, executeNode, failed, inputKeys, mayBeOverridden, type Executed } from './node-execution.js';
+import {
+  errorRecord,
+  executeNode,
+  failed,
+  inputKeys,
+  mayBeOverridden,
+  type Executed,
+  type Execution,
+} from './node-execution.js';
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
 import type { Grant } from './turn-claimer.js';
 import { failureWrite, INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
@@ -84,7 +92,7 @@ export class TurnExecutor {
         claims: grant.claims,
       });
       if (signal.aborted) return undefined;
-      return await this.conclude(run, definition, executed, context, facts(executed.attempts));
+      return await this.ended(run, definition, executed, context, facts(executed.attempts));
     } finally {
       this.leases.release(claim);
     }
@@ -117,31 +125,22 @@ export class TurnExecutor {
     return { runId: run.runId, record: { ...row, token }, values };
   }
 
-  /** What a waiting turn writes when somebody answers for it. `output` undefined: what the node itself gave before it waited. */
-  async answer(
+  /** What a waiting turn writes when what it waited for has come; `ending` may write to the context first. */
+  async conclude(
     run: ActiveRun,
     row: TurnRecord,
     grant: Grant,
-    answer: { output?: unknown; action?: string },
+    ending: (context: RunContext) => Promise<Execution>,
   ): Promise<TurnWrite> {
     const { runId } = run;
     const context = new RunContext(run, this.sources);
     const definition = await this.definition(run, row.nodeId, grant.origin);
     if (!definition) throw new Error(`Node '${row.nodeId}' is not in the blueprint of run '${runId}'.`);
-    const before = row.output === undefined ? undefined : this.sources.codec.decode(row.output);
-    const result = {
-      output: answer.output === undefined ? before : answer.output,
-      ...(answer.action === undefined ? {} : { action: answer.action }),
-    };
-    const within = this.flowcraft.executionContext(run.plan.blueprint, context, runId, new AbortController().signal);
+    const signal = new AbortController().signal;
+    const within = this.flowcraft.executionContext(run.plan.blueprint, context, run.executionId, signal);
+    const execution = await ending(context);
     const facts: TurnFacts = { ...row, runId, token: grant.token, claims: grant.claims, endedAt: this.clock.now() };
-    return this.conclude(
-      run,
-      definition,
-      { execution: { status: 'completed', result }, within, attempts: row.attempts },
-      context,
-      facts,
-    );
+    return this.ended(run, definition, { execution, within, attempts: row.attempts }, context, facts);
   }
 
   private async readInputs(
@@ -169,7 +168,7 @@ export class TurnExecutor {
     await context.prime(keys, rows);
   }
 
-  private async conclude(
+  private async ended(
     run: ActiveRun,
     definition: NodeDefinition,
     executed: Executed,

@@ -34,6 +34,8 @@ export interface ProcessorParts {
   readonly logger: Logger;
   readonly worker: string;
   readonly options: EngineOptions;
+  /** Looks whether what a turn waits for has come already. */
+  readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
   /** Whether this worker has the implementation. */
   readonly canExecute: (uses: string) => boolean;
   /** Aborted once no further node may start here. */
@@ -112,7 +114,7 @@ export class TurnProcessor {
       let reserved = 0;
       let fresh: TurnWrite | undefined;
       if (claimed.kind === 'dropped') return;
-      if (claimed.kind === 'awaiting') return this.review(run);
+      if (claimed.kind === 'awaiting') return this.review(run, name);
       if (claimed.kind === 'settled') {
         // repeating the settle names what this turn fired and is still open: its messages may be owed
         answer = await this.settle(run, claimed.row, claimed.token, claimed.origin, 0);
@@ -131,7 +133,11 @@ export class TurnProcessor {
         reserved = this.reserve(run, write.record);
         answer = await this.settle(run, write.record, write.record.token, claimed.grant.origin, reserved);
       }
-      if (answer.kind === 'accepted') return this.advance(run, answer, permit, reserved, fresh);
+      if (answer.kind === 'accepted') {
+        await this.advance(run, answer, permit, reserved, fresh);
+        if (written?.record.awaiting?.childRunId !== undefined) await this.parts.beganToWait(run, name);
+        return;
+      }
       this.giveBack(reserved);
       if (answer.kind === 'closed') return;
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
@@ -242,8 +248,9 @@ export class TurnProcessor {
   }
 
   /** The message of a node that waits: whoever settled it may not have come to say so. */
-  private async review(run: ActiveRun): Promise<void> {
+  private async review(run: ActiveRun, name: TurnName): Promise<void> {
     const { ledger, finisher, persistence } = this.parts;
+    await this.parts.beganToWait(run, name);
     const state = await persistence.until(() => ledger.read(run.runId), { runId: run.runId });
     if (state.fields.size > 0 && state.get('x') === undefined) await finisher.review(run, state.counts());
   }

@@ -29,7 +29,7 @@ export const serverProviders: Provider[] = [
     useFactory: ({ clients }: Drivers) =>
       clients
         ? new RedisCoordinationStore(clients.redis)
-        : unavailable('RedisCoordinationStore', methodsOf(RedisCoordinationStore)),
+        : unavailable<RedisCoordinationStore>('RedisCoordinationStore', methodsOf(RedisCoordinationStore)),
     inject: [FLOWCRAFT_DRIVERS],
   },
   {
@@ -43,7 +43,7 @@ export const serverProviders: Provider[] = [
             maxValueBytes: engine.limits.maxValueBytes,
             serializer: serializerOf(runtime as RuntimeOptions | DIContainer),
           })
-        : unavailable('CassandraContextFactory', methodsOf(CassandraContextFactory)),
+        : unavailable<CassandraContextFactory>('CassandraContextFactory', methodsOf(CassandraContextFactory)),
     inject: [FLOWCRAFT_DRIVERS, FLOWCRAFT_SETTINGS],
   },
   {
@@ -51,7 +51,7 @@ export const serverProviders: Provider[] = [
     useFactory: (drivers: Drivers, settings: FlowcraftSettings, host: EngineHost, logger: Logger) => {
       const { clients } = drivers;
       const { servers } = settings;
-      if (!clients || !servers) return unavailable('KafkaAdapter', methodsOf(KafkaAdapter));
+      if (!clients || !servers) return unavailable<KafkaAdapter>('KafkaAdapter', methodsOf(KafkaAdapter));
       const { topicName, groupId, keyspace, contextTableName, statusTableName, redisKeyPrefix } = servers;
       const serializer = serializerOf(settings.runtime as RuntimeOptions | DIContainer);
       return new KafkaAdapter(
@@ -73,7 +73,7 @@ export const serverProviders: Provider[] = [
 function client(token: symbol, name: string, of: (clients: ServerClients) => object): Provider {
   return {
     provide: token,
-    useFactory: ({ clients }: Drivers) => (clients ? of(clients) : unavailable(name, 'any')),
+    useFactory: ({ clients }: Drivers) => (clients ? of(clients) : unavailable<object>(name, 'any')),
     inject: [FLOWCRAFT_DRIVERS],
   };
 }

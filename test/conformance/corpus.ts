@@ -46,7 +46,14 @@ export interface Observation {
 
 export interface Corpus {
   loadCases(set: string): Promise<Case[]>;
-  serving(cases: readonly Case[], profile: string): { options: RuntimeOptions & { container?: true }; registry: NodeRegistry; blueprints: Record<string, WorkflowBlueprint> };
+  serving(
+    cases: readonly Case[],
+    profile: string,
+  ): {
+    options: RuntimeOptions & { container?: true };
+    registry: NodeRegistry;
+    blueprints: Record<string, WorkflowBlueprint>;
+  };
   normalizeResult(kase: Case, outcome: Outcome): Outcome;
   differences(expected: Outcome, actual: Outcome, kase: Case, varies?: Record<string, string[]>): Difference[];
   satisfies(partial: object, actual: Outcome): Difference[];
@@ -58,7 +65,9 @@ export interface Corpus {
 
 /** One module after the other: jest's loader cannot link several at once. */
 export async function loadCorpus(): Promise<Corpus> {
-  const corpus: Partial<Corpus> = { expected: JSON.parse(readFileSync(new URL('./corpus/expected.json', import.meta.url), 'utf8')) as Recorded };
+  const corpus: Partial<Corpus> = {
+    expected: JSON.parse(readFileSync(new URL('./corpus/expected.json', import.meta.url), 'utf8')) as Recorded,
+  };
   for (const file of ['lib/load.mjs', 'lib/compare.mjs', 'lib/observe.mjs', 'random.mjs']) {
     Object.assign(corpus, (await import(new URL(`./corpus/${file}`, import.meta.url).href)) as object);
   }

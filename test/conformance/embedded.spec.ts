@@ -12,7 +12,8 @@ describe('the corpus on the embedded drivers', () => {
   const profileOf = (kase: Case) => kase.profile ?? 'unsafe';
 
   beforeAll(async () => {
-    for (const profile of new Set(cases.map(profileOf))) flows.set(profile, await openFlow(corpus, cases, profile, { embedded: true }));
+    for (const profile of new Set(cases.map(profileOf)))
+      flows.set(profile, await openFlow(corpus, cases, profile, { embedded: true }));
   });
   afterAll(async () => {
     for (const flow of flows.values()) await flow.close();

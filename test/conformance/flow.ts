@@ -79,14 +79,24 @@ async function runCase(client: FlowcraftClient, starts: StartCounter, kase: Case
       await takeStep(client, kase, runId, step);
     } catch (error) {
       statuses.push('rejected');
-      return { status: 'rejected', statuses, context: null, executed: starts.of(kase, runId), error: { thrown: (error as Error).message } };
+      return {
+        status: 'rejected',
+        statuses,
+        context: null,
+        executed: starts.of(kase, runId),
+        error: { thrown: (error as Error).message },
+      };
     }
     outcome = await client.waitForWorkflow(runId, { until: 'settled', timeoutMs: STEP_TIMEOUT_MS });
     if (outcome.timedOut) throw new Error(`Run ${runId} did not settle: ${JSON.stringify(await client.getRun(runId))}`);
     statuses.push(outcome.status);
   }
   if (!outcome) throw new Error('A case has no step.');
-  const errors = (outcome.errors ?? []).map(({ nodeId, message, cause }) => ({ nodeId, message, ...(cause ? { cause: cause.message } : {}) }));
+  const errors = (outcome.errors ?? []).map(({ nodeId, message, cause }) => ({
+    nodeId,
+    message,
+    ...(cause ? { cause: cause.message } : {}),
+  }));
   return {
     status: outcome.status,
     statuses,

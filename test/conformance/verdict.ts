@@ -5,7 +5,12 @@ import type { Case, Corpus, Difference, Observation, Outcome } from './corpus.js
  * its documented intent counts; where its own answer depends on its rounds or on the order in which nodes end, that
  * part does not count.
  */
-export function wrongWith(corpus: Corpus, kase: Case, seen: Pick<Observation, 'outcome'> & Partial<Observation>, outcome: Outcome): Difference[] {
+export function wrongWith(
+  corpus: Corpus,
+  kase: Case,
+  seen: Pick<Observation, 'outcome'> & Partial<Observation>,
+  outcome: Outcome,
+): Difference[] {
   const actual = corpus.normalizeResult(kase, outcome);
   const { kind, intended } = kase.ambiguous ?? {};
   const asOracle = corpus.differences(seen.outcome, actual, kase, seen.varies);

@@ -55,6 +55,15 @@ export function jobQueueContract(name: string, open: OpenJobQueue): void {
         expect(handler.nodes).toEqual(Array.from({ length: 10 }, (_, i) => `n${i}`));
       });
 
+      test('delivers a job under another key if it is given one', async () => {
+        const { queue, handler } = await startWorker(bench);
+        const job = jobOf(newRunId(), 'a');
+        await queue.publish(job, 'another key');
+        await handler.hasSeen('a');
+        expect(handler.seen[0]?.key?.toString()).toBe('another key');
+        expect(decodeJob(handler.seen[0]?.value ?? null)).toEqual(job);
+      });
+
       test('refuses to publish once it is closed', async () => {
         const queue = await bench.queue();
         await queue.close();

@@ -40,7 +40,7 @@ export interface TestApp {
   readonly client: FlowcraftClient;
   readonly logger: RecordingLogger;
   /** Starts a run and waits for its end. */
-  run(blueprintId: string, context?: Record<string, unknown>): Promise<RunOutcome>;
+  readonly run: (blueprintId: string, context?: Record<string, unknown>) => Promise<RunOutcome>;
 }
 
 /** An embedded application with these providers, started. */

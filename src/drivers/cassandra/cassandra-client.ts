@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, policies, types, type ClientOptions } from 'cassandra-driver';
-import { ConnectError, IllegalStateError } from '../../core/errors.js';
+import { ConfigurationError, ConnectError, IllegalStateError } from '../../core/errors.js';
 import { backoffMs, type Backoff } from '../../core/backoff.js';
 import type { Logger } from '../../ports/logger.js';
 import { isHopeless, readable } from './cassandra-errors.js';
@@ -109,7 +109,7 @@ export class CassandraConnection {
         `The option 'keyspace' of the Cassandra client ('${keyspace}') is not used; the module's option 'keyspace' names it.`,
       );
     }
-    const client = new Client({
+    const client = newClient({
       ...rest,
       policies: {
         reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),
@@ -184,6 +184,15 @@ export class CassandraConnection {
 
 export function isClient(source: ClientOptions | Client): source is Client {
   return 'execute' in source && typeof source.execute === 'function';
+}
+
+/** @throws ConfigurationError for options that the driver refuses */
+function newClient(options: ClientOptions): Client {
+  try {
+    return new Client(options);
+  } catch (error) {
+    throw new ConfigurationError([{ path: 'cassandra', message: messageOf(error) }]);
+  }
 }
 
 /** The driver forgets the connection over which a connect failed half-way; its socket would stay open for good. */

@@ -104,6 +104,7 @@ function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> 
       input: 'text',
       input_hash: 'text',
       tags: 'frozen<list<text>>',
+      parent: 'text',
       created_at: 'timestamp',
       accepted_by: 'text',
       status: 'text',

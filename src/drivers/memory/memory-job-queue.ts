@@ -23,9 +23,9 @@ export class MemoryJobQueue implements JobQueue {
 
   async provision(): Promise<void> {}
 
-  async publish(job: Job): Promise<void> {
+  async publish(job: Job, key: string = job.runId): Promise<void> {
     if (this.state !== 'open') throw this.closed('publish a job');
-    this.broker.append(job.runId, Buffer.from(encodeJob(job)));
+    this.broker.append(key, Buffer.from(encodeJob(job)));
   }
 
   async publishDead(message: RawMessage, reason: DeadLetterReason): Promise<void> {

@@ -111,7 +111,15 @@ describe('CassandraContext', () => {
   });
 
   it('refuses what it cannot carry', async () => {
-    await expect(contextOf(newRun()).set('a', 1n)).rejects.toMatchObject({ code: 'FLOW_VALUE_NOT_SERIALIZABLE' });
+    const serializer = {
+      serialize: (): string => {
+        throw new TypeError('not this');
+      },
+      deserialize: () => ({}),
+    };
+    const picky = { client: fixture.client, keyspace: fixture.keyspace, tableName: 'contexts', serializer };
+    const refused = new CassandraContext(newRun(), picky).set('a', 1);
+    await expect(refused).rejects.toMatchObject({ code: 'FLOW_VALUE_NOT_SERIALIZABLE' });
     const large = contextOf(newRun()).set('a', 'x'.repeat(2_000_000));
     await expect(large).rejects.toMatchObject({ code: 'FLOW_VALUE_TOO_LARGE' });
   });

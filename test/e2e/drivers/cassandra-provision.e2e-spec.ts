@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { CassandraFixture, newKeyspace, pageCommands } from '../../support/cassandra-fixture.js';
 import { runRecord } from '../../support/run-records.js';
 

@@ -37,7 +37,6 @@ describe('runs', () => {
     const again = await store.end(run.runId, 'completed', undefined, 5);
     expect(again).toEqual({ ended: false, run: { ...run, status: 'completed', endedAt: 5 } });
   });
-
 });
 
 describe('the list of runs', () => {

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import {
+  BaseNode,
+  FlowcraftError,
+  type NodeClass,
+  type NodeContext,
+  type NodeResult,
+  type WorkflowState,
+} from 'flowcraft';
+import { BlueprintNotFoundError } from '../core/errors.js';
+import type { BlueprintPlan } from '../core/plan.js';
+import { isEndStatus, type ParentTurn, type RunRecord, type TurnName, type TurnRecord } from '../core/run.js';
+import type { ActiveRun, ActiveRuns } from './active-run.js';
+import type { BlueprintCatalog } from './blueprint-catalog.js';
+import type { Finisher } from './finisher.js';
+import { failed, type Execution, type TurnInfo } from './node-execution.js';
+import { RunContext, type ContextSources } from './run-context.js';
+import type { RunStarter } from './run-starter.js';
+import type { WaitingTurns } from './waiting-turns.js';
+
+export interface ChildRunParts {
+  readonly runs: ActiveRuns;
+  readonly catalog: BlueprintCatalog;
+  readonly starter: RunStarter;
+  readonly waiting: WaitingTurns;
+  readonly finisher: Finisher;
+  readonly sources: ContextSources;
+}
+
+/**
+ * A subflow is a run of its own: visible, recoverable, on any workers. Its node starts the run and waits for it; the end
+ * of the run settles the node. Both sides look whether the other has come, after they have written their own part: the
+ * end of the child for a node that waits, the node that begins to wait for a child that has ended.
+ */
+export class ChildRuns {
+  constructor(private readonly parts: ChildRunParts) {}
+
+  /** What stands in for flowcraft's SubflowNode, which would run the subflow within the node. */
+  nodeClass(): NodeClass {
+    const begin = (context: NodeContext, params: SubflowParams, nodeId: string) => this.begin(context, params, nodeId);
+    return class ChildRunNode extends BaseNode {
+      async exec(_input: unknown, context: NodeContext): Promise<NodeResult> {
+        await begin(context, this.params ?? {}, this.nodeId ?? '');
+        return {};
+      }
+    };
+  }
+
+  /** The end of a child run: settles the node that waits for it, or starts the child again. */
+  async childEnded(child: ActiveRun): Promise<void> {
+    const { runs, waiting, sources } = this.parts;
+    const { parent } = child.record;
+    if (!parent) return;
+    const run = await sources.persistence.until(() => runs.find(parent.runId), { runId: parent.runId });
+    const row = run && (await waiting.find(run.runId, parent));
+    if (run && row?.awaiting?.childRunId === child.runId) await this.settle(run, row, child, parent);
+  }
+
+  /** A turn has begun to wait: if it is for a child run that has ended meanwhile, nobody else comes to say so. */
+  async beganToWait(run: ActiveRun, name: TurnName): Promise<void> {
+    const { runs, waiting, sources } = this.parts;
+    const row = await waiting.find(run.runId, name);
+    const childRunId = row?.awaiting?.childRunId;
+    if (childRunId === undefined) return;
+    const record = await sources.persistence.until(() => sources.store.run(childRunId), { runId: childRunId });
+    if (!record || !isEndStatus(record.status)) return;
+    await this.childEnded(await runs.hold(record));
+  }
+
+  private async begin(context: NodeContext, params: SubflowParams, nodeId: string): Promise<void> {
+    const { runs, starter } = this.parts;
+    const turn = context.dependencies['turn'] as TurnInfo;
+    if (!params.blueprintId)
+      throw new FlowcraftError(`Subflow node '${nodeId}' is missing 'blueprintId' parameter.`, { isFatal: true });
+    const plan = this.plan(params.blueprintId);
+    const run = await runs.find(turn.runId);
+    const parent: ParentTurn = {
+      runId: turn.runId,
+      nodeId,
+      turn: turn.turn,
+      rootRunId: run?.executionId ?? turn.runId,
+      attempt: 1,
+    };
+    const childRunId = childRunIdOf(parent);
+    await starter.startChild(plan, childRunId, await initialContext(context, params, plan), parent);
+    const state = context.dependencies.workflowState as WorkflowState<Record<string, unknown>>;
+    await state.markAsAwaiting(nodeId, { reason: 'subflow', childRunId });
+  }
+
+  private plan(blueprintId: string): BlueprintPlan {
+    try {
+      return this.parts.catalog.current(blueprintId);
+    } catch (cause) {
+      if (!(cause instanceof BlueprintNotFoundError)) throw cause;
+      throw new FlowcraftError(`Sub-blueprint '${blueprintId}' not found in runtime registry.`, {
+        isFatal: true,
+        cause,
+      });
+    }
+  }
+
+  private async settle(run: ActiveRun, row: TurnRecord, child: ActiveRun, parent: ParentTurn): Promise<void> {
+    const { store, persistence } = this.parts.sources;
+    const definition = run.plan.nodes.get(row.nodeId)?.definition;
+    const record = await persistence.until(() => store.run(child.runId), { runId: child.runId });
+    if (!record) return;
+    const params = (definition?.params ?? {}) as SubflowParams;
+    const retry = record.status === 'failed' && parent.attempt < (definition?.config?.maxRetries ?? 1);
+    await this.parts.waiting.settle(run, row, async (context) => {
+      if (retry) return this.again(child, parent);
+      if (record.status === 'completed')
+        return { status: 'completed', result: { output: await this.output(child, params, context) } };
+      return this.failure(run, child, record, definition?.config?.fallback);
+    });
+  }
+
+  private async again(child: ActiveRun, parent: ParentTurn): Promise<Execution> {
+    const next = { ...parent, attempt: parent.attempt + 1 };
+    const childRunId = childRunIdOf(next);
+    await this.parts.starter.restartChild(child, childRunId, next);
+    return { status: 'awaiting', result: undefined, details: { reason: 'subflow', childRunId } };
+  }
+
+  /** As SubflowNode hands a subflow's outcome to its parent. */
+  private async output(child: ActiveRun, params: SubflowParams, parentContext: RunContext): Promise<unknown> {
+    const context: Record<string, unknown> = {
+      ...(await new RunContext(child, this.parts.sources).toJSON()),
+      _executionId: child.executionId,
+    };
+    if (params.outputs) {
+      for (const [key, from] of Object.entries(params.outputs))
+        await parentContext.set(key, context[`_outputs.${from}`] ?? context[from]);
+      return context;
+    }
+    const ends = child.plan.terminalNodeIds;
+    if (ends.length === 1) return context[`_outputs.${ends[0]}`];
+    return Object.fromEntries(ends.map((id) => [id, context[`_outputs.${id}`]]));
+  }
+
+  private async failure(
+    run: ActiveRun,
+    child: ActiveRun,
+    record: RunRecord,
+    fallback: string | undefined,
+  ): Promise<Execution> {
+    const [first] = await this.parts.finisher.errors(child.runId);
+    const error = new FlowcraftError(
+      `Sub-workflow '${child.plan.id}' did not complete successfully. Status: ${record.status}. Error: ${first?.message ?? record.reason ?? 'Unknown error'}`,
+      { cause: first ? Object.assign(new Error(first.message), { cause: first.cause }) : undefined, isFatal: false },
+    );
+    return failed(run, error, fallback);
+  }
+}
+
+interface SubflowParams {
+  readonly blueprintId?: string;
+  readonly inputs?: Readonly<Record<string, string>>;
+  readonly outputs?: Readonly<Record<string, string>>;
+}
+
+/** As SubflowNode makes a subflow's context. */
+async function initialContext(
+  context: NodeContext,
+  params: SubflowParams,
+  plan: BlueprintPlan,
+): Promise<Record<string, unknown>> {
+  const initial: Record<string, unknown> = {};
+  if (params.inputs) {
+    for (const [key, from] of Object.entries(params.inputs)) {
+      const value: unknown = await context.context.get(from);
+      initial[key] = value === undefined ? await context.context.get(`_outputs.${from}`) : value;
+    }
+  } else if (context.input !== undefined) {
+    const targets = new Set(plan.blueprint.edges.map((e) => e.target));
+    for (const { id } of plan.blueprint.nodes) if (!targets.has(id)) initial[`_inputs.${id}`] = context.input;
+  }
+  return initial;
+}
+
+/** A function of what it stands for, so that a repeated execution of the node finds the child that it has started. */
+function childRunIdOf({ runId, nodeId, turn, rootRunId, attempt }: ParentTurn): string {
+  const digest = createHash('sha256')
+    .update([runId, nodeId, turn, attempt].join('\u001f'))
+    .digest('base64url')
+    .slice(0, 20);
+  return `${rootRunId.slice(0, 100)}.${digest}`;
+}
