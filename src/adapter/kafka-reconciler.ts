@@ -45,9 +45,8 @@ export function createKafkaReconciler(options: KafkaReconcilerOptions): KafkaRec
       loggerOf(session).warn(`Sent the start of a run again that no worker had seen: ${nodes.join(', ')}`, { runId });
       return 'asked';
     }
-    if (run.status !== 'running') return 'fine';
     // the rows move less often than runs do; what the ledger knows, the sweep has judged
-    if ((await drivers.ledger.read(runId)).fields.size > 0) return 'fine';
+    if (run.status === 'running' && (await drivers.ledger.read(runId)).fields.size > 0) return 'fine';
     return (await engine.reconciler.askRun(runId)) ? 'asked' : 'fine';
   };
 

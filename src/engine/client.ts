@@ -135,7 +135,10 @@ export class Client {
     const { store, ledger, finisher, signals, persistence } = this.parts;
     const run = await this.find(runId);
     const [record, state, now] = await Promise.all([store.run(runId), ledger.read(runId), ledger.now()]);
-    if (record && isEndStatus(record.status)) return record.status;
+    if (record && isEndStatus(record.status)) {
+      await finisher.complete(run, record);
+      return record.status;
+    }
     const stamp = Math.max(now, state.counts().token) + 1;
     const final = await finisher.finish(run, status, reason, stamp);
     if (final === status) await persistence.until(() => signals.announceCancel(runId), { runId });

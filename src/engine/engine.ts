@@ -91,9 +91,9 @@ export class Engine {
     this.runs = new ActiveRuns(store, this.catalog, codec, clock);
     const { runs } = this;
     const sources: ContextSources = { store, runs, codec, persistence };
-    const rebuilder = new Rebuilder(ledger, store, persistence, clock, ids, logger, workerId, options);
     this.finisher = new Finisher(store, ledger, signals, persistence, clock, logger, flowcraft, sources, options);
     const { finisher } = this;
+    const rebuilder = new Rebuilder(ledger, store, finisher, persistence, clock, ids, logger, workerId, options);
     const leases = new LeaseKeeper(ledger, clock, logger, workerId, options.worker.leaseMs);
     const activity = new Activity(ledger, store, clock, logger, options.reconciler.stalledThresholdSeconds * 1000);
     const permits = new Permits(options.worker.concurrency);
@@ -172,7 +172,7 @@ export class Engine {
       options,
       stopping,
     });
-    this.reconciler = new Reconciler(store, ledger, queue, clock, logger, workerId, options);
+    this.reconciler = new Reconciler(store, ledger, queue, runs, finisher, clock, logger, workerId, options);
     this.client = new Client({
       store,
       ledger,

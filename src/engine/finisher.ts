@@ -1,6 +1,6 @@
 import type { WorkflowResult } from 'flowcraft';
 import type { RunCounts } from '../core/ledger-state.js';
-import type { EndStatus, RunStatus, TurnRecord } from '../core/run.js';
+import { isEndStatus, type EndStatus, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
@@ -75,6 +75,8 @@ export class Finisher {
     const final = (end.run && end.run.status !== 'running' ? end.run.status : status) satisfies EndStatus;
     const finalReason = end.run?.reason ?? why;
     const result = await this.result(run, final, errors);
+    if (run.record.parent) await this.onChildEnd?.(run);
+    // after all that others rely on, so that an ended status row says that nothing of this is left to do
     await this.persistence.until(
       () =>
         this.store.writeStatus({
@@ -89,11 +91,23 @@ export class Finisher {
     );
     await this.persistence.until(() => this.ledger.end(runId, final), { runId });
     await this.persistence.until(() => this.ledger.forget(runId), { runId });
-    if (run.record.parent) await this.onChildEnd?.(run);
     await this.announce(runId, final);
     for (const listener of this.listeners) listener(run, final, errors);
     this.logger.debug(`Run ended: ${final}.`, { runId });
     return final;
+  }
+
+  /** For a run that has ended: does what is left to do of it, if whoever ended it was lost on the way. */
+  async complete(run: ActiveRun, record: RunRecord): Promise<void> {
+    const { runId } = run;
+    const { status, reason } = record;
+    if (!isEndStatus(status)) return;
+    const [row, state, now] = await this.persistence.until(
+      () => Promise.all([this.store.status(runId), this.ledger.read(runId), this.ledger.now()]),
+      { runId },
+    );
+    if (row && isEndStatus(row.status)) return;
+    await this.finish(run, status, reason, Math.max(now, state.counts().token) + 1, true);
   }
 
   /** The failures of a run that no fallback rescued. */

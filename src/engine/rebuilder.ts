@@ -6,6 +6,7 @@ import type { Logger } from '../ports/logger.js';
 import type { RunStore, StoredValue } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
+import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 
 const LOCK_MS = 10_000;
@@ -16,6 +17,7 @@ export class Rebuilder {
   constructor(
     private readonly ledger: Ledger,
     private readonly store: RunStore,
+    private readonly finisher: Finisher,
     private readonly persistence: Persistence,
     private readonly clock: Clock,
     private readonly ids: Ids,
@@ -66,6 +68,7 @@ export class Rebuilder {
     if (installed) {
       await this.ledger.touch([runId]);
       this.logger.log(`Rebuilt the ledger of a run from ${rows.length} journal rows.`, { runId });
+      if (record) await this.finisher.complete(run, record);
     }
     return installed;
   }

@@ -3,7 +3,9 @@ import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore } from '../ports/run-store.js';
+import type { ActiveRuns } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
+import type { Finisher } from './finisher.js';
 
 /** What one sweep found; the counts of the adapter's page. */
 export interface ReconciliationStats {
@@ -31,6 +33,8 @@ export class Reconciler {
     private readonly store: RunStore,
     private readonly ledger: Ledger,
     private readonly queue: JobQueue,
+    private readonly runs: ActiveRuns,
+    private readonly finisher: Finisher,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly worker: string,
@@ -64,6 +68,8 @@ export class Reconciler {
   async askRun(runId: string): Promise<boolean> {
     const run = await this.store.run(runId);
     if (!run || run.status !== 'running') {
+      const ended = run && (await this.runs.find(runId));
+      if (run && ended) await this.finisher.complete(ended, run);
       await this.ledger.forget(runId);
       return false;
     }

@@ -6,23 +6,32 @@ export interface CronTime {
   getTimeout(): number;
 }
 
-interface CronTimeClass {
-  new (expression: string): CronTime;
+type CronTimeClass = new (expression: string) => CronTime;
+
+const EVERY_MINUTE: CronTime = { getTimeout: () => 60_000 };
+
+/**
+ * The times of a cron expression. With `missing`, the parser could not be loaded and why: the times are every minute.
+ * @throws Error if the expression is none
+ */
+export function cronTime(expression: string): { readonly time: CronTime; readonly missing?: unknown } {
+  let Parser: CronTimeClass;
+  try {
+    Parser = loadParser();
+  } catch (missing) {
+    return { time: EVERY_MINUTE, missing };
+  }
+  return { time: new Parser(expression) };
 }
 
 /**
- * The cron parser that `@nestjs/schedule` brings with it, found from there: it is no dependency of ours, and the two
- * must agree on what an expression means.
+ * The parser that `@nestjs/schedule` brings with it, found from there: it is no dependency of ours, and the two must
+ * agree on what an expression means. An application that was bundled into one file may not have it.
  */
-function cronTimeClass(): CronTimeClass {
+function loadParser(): CronTimeClass {
   const here = createRequire(import.meta.url);
   const schedule = createRequire(here.resolve('@nestjs/schedule'));
   return (schedule('cron') as { CronTime: CronTimeClass }).CronTime;
-}
-
-/** @throws Error if the expression is none */
-export function cronTime(expression: string): CronTime {
-  return new (cronTimeClass())(expression);
 }
 
 /** What is wrong with a cron expression; undefined if nothing is. */

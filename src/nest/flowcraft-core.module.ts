@@ -71,7 +71,9 @@ async function connectedDrivers(
   try {
     await drivers.connect();
   } catch (error) {
-    await drivers.close();
+    await drivers
+      .close()
+      .catch((reason: unknown) => logger.debug('What was connected did not close.', { error: reason }));
     throw error;
   }
   return drivers;

@@ -38,10 +38,13 @@ export class SweepSchedule {
       this.job.start();
       return;
     }
+    const { time, missing } = cronTime(cron);
+    const times = missing === undefined ? `at '${cron}'` : 'every minute, since there is no parser for reconciler.cron';
     this.logger.log(
-      'The application has no ScheduleModule with cron jobs: the sweep for stalled runs keeps its own time.',
+      `The application has no ScheduleModule with cron jobs: the sweep for stalled runs keeps its own time, ${times}.`,
+      { error: missing },
     );
-    this.next(cronTime(cron));
+    this.next(time);
   }
 
   /** Ends the schedule, and resolves when the sweep that is under way has ended. */

@@ -56,6 +56,7 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     try {
       await start();
     } catch (error) {
+      await this.onModuleDestroy();
       await this.host.close();
       throw error;
     }

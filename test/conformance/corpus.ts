@@ -61,11 +61,18 @@ export interface Corpus {
   observe(kase: Case, how?: { shakes?: number; eager?: number }): Promise<Observation>;
   sensitivity(seen: Observation): 'plain' | 'order' | 'barrier';
   expected: Recorded;
+  /** Seeds of random cases whose outcome depends on timing in-process. */
+  sensitive: readonly number[];
 }
 
 /** One module after the other: jest's loader cannot link several at once. */
 export async function loadCorpus(): Promise<Corpus> {
+  const fuzz = JSON.parse(readFileSync(new URL('./corpus/cases/open/fuzz.json', import.meta.url), 'utf8')) as {
+    barrier: number[];
+    order: number[];
+  };
   const corpus: Partial<Corpus> = {
+    sensitive: [...fuzz.barrier, ...fuzz.order],
     expected: JSON.parse(readFileSync(new URL('./corpus/expected.json', import.meta.url), 'utf8')) as Recorded,
   };
   for (const file of ['lib/load.mjs', 'lib/compare.mjs', 'lib/observe.mjs', 'random.mjs']) {

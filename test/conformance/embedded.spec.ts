@@ -5,7 +5,9 @@ import { wrongWith } from './verdict.js';
 
 const corpus = await loadCorpus();
 const cases = await corpus.loadCases('open');
-const FUZZ_SEEDS = Array.from({ length: 120 }, (_, i) => i + 1);
+/** flowcraft's own answer to these depends on its rounds, or on the order in which nodes end; asked a few times it may hide that. */
+const SENSITIVE = new Set(corpus.sensitive);
+const FUZZ_SEEDS = Array.from({ length: 120 }, (_, i) => i + 1).filter((seed) => !SENSITIVE.has(seed));
 
 describe('the corpus on the embedded drivers', () => {
   const flows = new Map<string, Flow>();
@@ -37,9 +39,8 @@ describe('random workflows on the embedded drivers', () => {
   afterAll(() => flow.close());
 
   it.each(random.map((kase) => [kase.name, kase] as const))('%s ends as in flowcraft', async (name, kase) => {
-    const seen = await corpus.observe(kase, { shakes: 5, eager: 3 });
-    // where flowcraft itself gives several answers there is nothing to hold ours against
-    if (corpus.sensitivity(seen) !== 'plain') return;
+    const seen = await corpus.observe(kase, { shakes: 2, eager: 1 });
+    expect(corpus.sensitivity(seen)).toBe('plain');
     expect(wrongWith(corpus, kase, seen, await flow.run(kase, name))).toEqual([]);
   });
 });

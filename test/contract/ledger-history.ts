@@ -1,13 +1,12 @@
 import { expect } from '@jest/globals';
-import type { NodeDefinition } from 'flowcraft';
 import { LedgerState, type SettleRequest } from '../../src/core/ledger-state.js';
 import type { BlueprintPlan } from '../../src/core/plan.js';
 import { replayJournal, startTurns } from '../../src/core/replay.js';
 import type { TurnRecord } from '../../src/core/run.js';
 import { settlementOf, type Origin } from '../../src/core/settlement.js';
-import { turnRecord } from '../support/turn-records.js';
 import { LONG_LEASE_MS } from './ledger-bench.js';
 import type { LedgerCommand } from './ledger-commands.js';
+import { chosenRow } from './ledger-rows.js';
 import { TokenRanks, type HistorySide } from './ledger-sides.js';
 
 const WORKERS = ['w0', 'w1', 'w2'];
@@ -165,7 +164,7 @@ export class History {
     const { worker, claim, maxTurns, leaseMs } = wish;
     // A turn settles once: what settles it again, under whatever token, says what the journal says.
     const before = this.journal.find((row) => row.nodeId === turn.node && row.turn === turn.turn);
-    const row = before ?? this.row(turn, wish);
+    const row = before ?? chosenRow(this.plan, turn, wish);
     const request = { settlement: settlementOf(this.plan, row, turn.origin), worker, claim, maxTurns, leaseMs };
     const rank = token === 0 ? undefined : this.ranks[0].meet(token);
     const told: Told = { request, token: (ranks) => vary(choice, rank === undefined ? 0 : ranks.token(rank)) };
@@ -204,36 +203,6 @@ export class History {
         maxTurns: 1000,
       });
       return side.install(state);
-    });
-  }
-
-  private row(
-    turn: { node: string; turn: string; passes: readonly string[] },
-    wish: { outcome: string; taken: number; dynamic: number },
-  ): TurnRecord {
-    const node = this.plan.nodes.get(turn.node);
-    const targets = [
-      ...new Set([
-        ...(node?.targets ?? []),
-        ...(node?.rescues ?? []).flatMap((id) => this.plan.nodes.get(id)?.targets ?? []),
-      ]),
-    ];
-    const taken = targets.filter((_, i) => (wish.taken & (1 << i)) !== 0);
-    const base = { turn: turn.turn, passes: turn.passes };
-    if (wish.outcome === 'awaiting') return turnRecord(turn.node, { ...base, status: 'awaiting' });
-    if (wish.outcome === 'rescued' && node?.fallback !== undefined)
-      return turnRecord(turn.node, { ...base, status: 'failed', rescuer: node.fallback });
-    if (wish.outcome !== 'completed') return turnRecord(turn.node, { ...base, status: 'failed' });
-    if (node?.definition.uses !== 'batch-scatter') return turnRecord(turn.node, { ...base, taken });
-    const dynamicNodes: NodeDefinition[] = Array.from({ length: wish.dynamic }, (_, i) => ({
-      id: `${turn.node}:${turn.turn}:${i}`,
-      uses: 'step',
-    }));
-    return turnRecord(turn.node, {
-      ...base,
-      taken,
-      dynamicNodes,
-      gather: String(node.definition.params?.['gatherNodeId']),
     });
   }
 

@@ -41,7 +41,7 @@ const LONG_TURN = 'a:b:c:d:e:f:g:h:i:j:k:l:m';
  * implementations that agree on it agree on more than on what plans happen to produce.
  */
 export function randomSettlement(random: SeededRandom, node: string, turn: string): Settlement {
-  const outcome = random.pick(['completed', 'completed', 'failed', 'rescued', 'awaiting'] as const);
+  const outcome = random.pick(['completed', 'completed', 'failed', 'rescued', 'awaiting', 'awaiting'] as const);
   const hasGather = random.chance(0.4);
   return {
     node,

@@ -4,7 +4,7 @@ import { LedgerState, type ClaimRequest, type SettleRequest } from '../../../src
 import { newPrefix, REDIS_URL, RedisFixture } from '../../support/redis-fixture.js';
 import { NODES, randomSettlement, SeededRandom } from '../../support/random-settlements.js';
 
-const SEEDS = 250;
+const SEEDS = 200;
 const STEPS = 60;
 const WORKERS = ['w1', 'w2', '?'];
 const LEASES = [0, 1, 500, 60_000, 600_000];
@@ -90,7 +90,7 @@ class Walk {
     const dice = this.random.below(100);
     if (dice < 35) return this.claim();
     if (dice < 45) return this.renew();
-    if (dice < 85) return this.settle(this.newSettlement());
+    if (dice < 78) return this.settle(this.newSettlement());
     if (dice < 98) return this.settle(this.told.length > 0 ? this.random.pick(this.told) : this.newSettlement());
     return dice < 99 ? this.end() : this.drop();
   }
@@ -118,8 +118,9 @@ class Walk {
   }
 
   private async settle(request: SettleRequest): Promise<[unknown, unknown, unknown]> {
-    this.told.push(request);
-    return [request, this.model.settle(request, this.now), await this.fixture.ledger.settle(this.runId, request)];
+    const expected = this.model.settle(request, this.now);
+    if (expected.kind === 'accepted') this.told.push(request);
+    return [request, expected, await this.fixture.ledger.settle(this.runId, request)];
   }
 
   private async end(): Promise<[unknown, unknown, unknown]> {

@@ -39,6 +39,38 @@ function liveTimers(): () => number {
   };
 }
 
+describe('the start', () => {
+  it('fails clearly if the servers cannot be reached', async () => {
+    // a port that nothing listens on
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    const root = rootModule([
+      FlowcraftKafkaModule.forRoot({
+        kafka: { brokers: [`127.0.0.1:${port}`] },
+        cassandra: { contactPoints: ['127.0.0.1'], localDataCenter: 'x', protocolOptions: { port } },
+        redis: `redis://127.0.0.1:${port}`,
+        connectTimeoutMs: 300,
+      }),
+    ]);
+    const error: unknown = await builderOf(root, new RecordingLogger())
+      .compile()
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ConnectError);
+    expect((error as Error).message).toMatch(/could not be reached within 300 ms/);
+  });
+
+  it('closes what it opened when the nodes of the application are refused', async () => {
+    const timers = liveTimers();
+    const feature = () => FlowcraftKafkaModule.forFeature({ nodes: { same: async () => ({}) } });
+    await expect(startApp({}, { imports: [feature(), feature()] })).rejects.toThrow(/declared twice/);
+    expect(timers()).toBe(0);
+    jest.restoreAllMocks();
+  });
+});
+
 describe('the drain when the application closes', () => {
   it('waits for the nodes that execute', async () => {
     const { step, begun, release } = heldNode();
@@ -168,38 +200,6 @@ describe('a closed application', () => {
     const { app, client } = await startApp({});
     await app.close();
     await expect(client.getRun('x')).rejects.toThrow(/has closed/);
-  });
-});
-
-describe('the start', () => {
-  it('fails clearly if the servers cannot be reached, and leaves nothing behind', async () => {
-    // a port that nothing listens on
-    const probe = createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const { port } = probe.address() as AddressInfo;
-    probe.close();
-    await once(probe, 'close');
-    const root = rootModule([
-      FlowcraftKafkaModule.forRoot({
-        kafka: { brokers: [`127.0.0.1:${port}`] },
-        cassandra: { contactPoints: ['127.0.0.1'], localDataCenter: 'x', protocolOptions: { port } },
-        redis: `redis://127.0.0.1:${port}`,
-        connectTimeoutMs: 300,
-      }),
-    ]);
-    const error: unknown = await builderOf(root, new RecordingLogger())
-      .compile()
-      .catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(ConnectError);
-    expect((error as Error).message).toMatch(/could not be reached within 300 ms/);
-  });
-
-  it('closes what it opened when the nodes of the application are refused', async () => {
-    const timers = liveTimers();
-    const feature = () => FlowcraftKafkaModule.forFeature({ nodes: { same: async () => ({}) } });
-    await expect(startApp({}, { imports: [feature(), feature()] })).rejects.toThrow(/declared twice/);
-    expect(timers()).toBe(0);
-    jest.restoreAllMocks();
   });
 });
 
