@@ -102,7 +102,7 @@ export class AdapterHost {
     for (let attempt = 0; ; attempt++) {
       try {
         await session.open();
-        await session.engine.worker.start();
+        await session.work();
         return;
       } catch (error) {
         // waiting changes nothing about wrong options

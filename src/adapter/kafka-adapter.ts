@@ -101,7 +101,7 @@ export class KafkaAdapter extends BaseDistributedAdapter {
       const servers = createServerDrivers(drivers, environment);
       const engine = new Engine({ ...servers, ...environment }, { runtime, adapter: this, options: engineOptions });
       if (options.eventBus) new JobEvents(options.eventBus, clock, logger).observe(engine.flowcraft);
-      return new AdapterSession(engine, servers, logger);
+      return new AdapterSession(engine, servers, logger, clock);
     };
     this.host = host ?? new AdapterHost(create, environment);
     this.contexts = {
@@ -113,7 +113,7 @@ export class KafkaAdapter extends BaseDistributedAdapter {
   }
 
   /**
-   * Starts the worker in the background. Servers that cannot be reached yet, and topics or tables that may not be
+   * Starts the worker in the background, which also looks after stalled runs once a minute. Servers that cannot be reached yet, and topics or tables that may not be
    * created, are logged and tried again until it works; `ready()` tells when.
    */
   override start(): void {

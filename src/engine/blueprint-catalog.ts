@@ -113,7 +113,7 @@ export class BlueprintCatalog {
     }
     for (const nodeId of starvedJoins(plan)) {
       this.logger.warn(
-        `Blueprint '${plan.id}': the join '${nodeId}' waits for all of its predecessors, but some of them lie behind a choice; if one is not taken, the join never runs. Set config.joinStrategy to 'any' or 'settled' if that is not meant.`,
+        `Blueprint '${plan.id}': the join '${nodeId}' waits for all of its predecessors, but some of them lie behind a choice; if one is not taken, the join never runs. Set config.joinStrategy to 'any' if that is not meant.`,
         { nodeId },
       );
     }

@@ -93,7 +93,7 @@ export class Engine {
     const sources: ContextSources = { store, runs, codec, persistence };
     this.finisher = new Finisher(store, ledger, signals, persistence, clock, logger, flowcraft, sources, options);
     const { finisher } = this;
-    const rebuilder = new Rebuilder(ledger, store, finisher, persistence, clock, ids, logger, workerId, options);
+    const rebuilder = new Rebuilder(ledger, store, queue, finisher, persistence, clock, ids, logger, workerId, options);
     const leases = new LeaseKeeper(ledger, clock, logger, workerId, options.worker.leaseMs);
     const activity = new Activity(ledger, store, clock, logger, options.reconciler.stalledThresholdSeconds * 1000);
     const permits = new Permits(options.worker.concurrency);
@@ -120,7 +120,6 @@ export class Engine {
       rebuilder,
       finisher,
       persistence,
-      clock,
       workerId,
       options,
     );

@@ -1,6 +1,8 @@
 import { replayJournal } from '../core/replay.js';
 import { isEndStatus, type TurnRecord } from '../core/run.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
+import type { LedgerState } from '../core/ledger-state.js';
+import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore, StoredValue } from '../ports/run-store.js';
@@ -17,6 +19,7 @@ export class Rebuilder {
   constructor(
     private readonly ledger: Ledger,
     private readonly store: RunStore,
+    private readonly queue: JobQueue,
     private readonly finisher: Finisher,
     private readonly persistence: Persistence,
     private readonly clock: Clock,
@@ -59,8 +62,8 @@ export class Rebuilder {
     const ledger = replayJournal(plan, rows, {
       token,
       now,
-      // nobody can be at work on a run that never had a ledger
-      graceMs: rows.length === 0 && foreign !== undefined ? 0 : this.options.worker.leaseMs,
+      // nobody is at work on a foreign client's run that is only being adopted
+      graceMs: rows.length === 0 && foreign?.data !== undefined ? 0 : this.options.worker.leaseMs,
       maxTurns: this.options.limits.maxTurnsPerRun,
     });
     if (record && isEndStatus(record.status)) ledger.close(record.status);
@@ -69,8 +72,16 @@ export class Rebuilder {
       await this.ledger.touch([runId]);
       this.logger.log(`Rebuilt the ledger of a run from ${rows.length} journal rows.`, { runId });
       if (record) await this.finisher.complete(run, record);
+      if (record?.status === 'running') await this.emitOpen(run, ledger);
     }
     return installed;
+  }
+
+  /** What was queued in the lost ledger, or continued on a worker that is gone, may have no message that leads to it. */
+  private async emitOpen(run: ActiveRun, ledger: LedgerState): Promise<void> {
+    const open = ledger.turns().filter((turn) => turn.state === 'C' || turn.state === 'R');
+    const jobs = open.map(({ node, turn }) => ({ runId: run.runId, blueprintId: run.plan.id, nodeId: node, turn }));
+    await Promise.all(jobs.map((job) => this.queue.publish(job)));
   }
 
   /** Puts all that is accepted under the new token, so that no late write of an older claimant can change it. */

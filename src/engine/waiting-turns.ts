@@ -1,7 +1,6 @@
 import type { ClaimAnswer } from '../core/ledger-state.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import { settlementOf } from '../core/settlement.js';
-import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunStore } from '../ports/run-store.js';
@@ -19,6 +18,8 @@ import type { TurnExecutor } from './turn-executor.js';
  * node. Of several that come at once, one gets the claim.
  */
 export class WaitingTurns {
+  private answers = 0;
+
   constructor(
     private readonly store: RunStore,
     private readonly ledger: Ledger,
@@ -27,7 +28,6 @@ export class WaitingTurns {
     private readonly rebuilder: Rebuilder,
     private readonly finisher: Finisher,
     private readonly persistence: Persistence,
-    private readonly clock: Clock,
     private readonly worker: string,
     private readonly options: EngineOptions,
   ) {}
@@ -89,7 +89,7 @@ export class WaitingTurns {
       node: row.nodeId,
       turn: row.turn,
       // a name of its own: a worker may claim again what it holds, but of two answers one must lose
-      worker: `${this.worker}/${row.nodeId}/${this.clock.now()}`,
+      worker: `${this.worker}/${(this.answers += 1)}`,
       leaseMs: this.options.worker.leaseMs,
       floor: row.token,
       mode,

@@ -1,4 +1,4 @@
-import type { DIContainer, RuntimeOptions } from 'flowcraft';
+import type { DIContainer } from 'flowcraft';
 import { DEFAULT_OPTIONS } from '../composition/default-options.js';
 import type { ServerDriversOptions } from '../composition/server-drivers.js';
 import { ConfigurationError } from '../core/errors.js';
@@ -15,8 +15,6 @@ export interface FlowcraftSettings {
   readonly worker: { readonly enabled: boolean; readonly autoStart: boolean };
   readonly reconciler: { readonly enabled: boolean; readonly cron: string };
 }
-
-export type { RuntimeOptions };
 
 /** @throws ConfigurationError that lists every problem */
 export function settingsOf(given: unknown): FlowcraftSettings {

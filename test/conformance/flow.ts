@@ -101,7 +101,8 @@ async function runCase(client: FlowcraftClient, starts: StartCounter, kase: Case
     status: outcome.status,
     statuses,
     context: outcome.status === 'cancelled' ? {} : await client.getContext(runId),
-    executed: starts.of(kase, runId),
+    // a run on workers has begun by the time that its start returns
+    ...(kase.steps.some((step) => step.cancel?.before) ? {} : { executed: starts.of(kase, runId) }),
     error: errors.length > 0 ? { errors } : null,
   };
 }

@@ -161,8 +161,17 @@ export function settleContract(open: OpenLedger): void {
     it('refuses to resume a turn that does not wait', async () => {
       const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
       expect(await run.claim('a', '1', { mode: 'resume' })).toMatchObject({ kind: 'busy', retryInMs: 0 });
-      granted(await run.claim('a'));
-      expect(await run.claim('a', '1', { mode: 'resume' })).toMatchObject({ kind: 'busy', retryInMs: 0 });
+      granted(await run.claim('a', '1', { worker: 'w1' }));
+      expect(await run.claim('a', '1', { worker: 'w2', mode: 'resume' })).toMatchObject({ kind: 'busy', retryInMs: 0 });
+    });
+
+    it('grants a resume again to who did not hear the first answer', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      const claim = granted(await run.claim('a'));
+      accepted(await run.settle(claim, 'a', '1', { row: { status: 'awaiting', taken: [] } }));
+      const first = granted(await run.claim('a', '1', { worker: 'w1', mode: 'resume' }));
+      const second = granted(await run.claim('a', '1', { worker: 'w1', mode: 'resume' }));
+      expect(second.token).toBeGreaterThan(first.token);
     });
 
     it('takes the old wait for lost once the turn was resumed', async () => {

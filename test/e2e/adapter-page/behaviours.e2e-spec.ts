@@ -23,9 +23,9 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
  * Without ids, which differ between any two runs, and without the input of a join that declares none: that is of
  * whichever predecessor was last.
  */
-function comparable(context: Record<string, unknown>, { blueprint, unlike = [] }: Behaviour): Record<string, unknown> {
+function comparable(context: Record<string, unknown>, { blueprint }: Behaviour): Record<string, unknown> {
   const joins = blueprint.nodes.filter(({ id }) => blueprint.edges.filter((e) => e.target === id).length > 1);
-  const ignored = new Set(['_executionId', ...unlike, ...joins.map(({ id }) => `_inputs.${id}`)]);
+  const ignored = new Set(['_executionId', ...joins.map(({ id }) => `_inputs.${id}`)]);
   const kept = Object.entries(context).filter(([key]) => !ignored.has(key));
   return JSON.parse(JSON.stringify(Object.fromEntries(kept)).replaceAll(UUID, 'id'));
 }

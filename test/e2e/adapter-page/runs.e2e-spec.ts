@@ -67,6 +67,22 @@ const choice = flow(
   ],
   'w>yes:approve w>no:reject',
 );
+const innerWait = flow(
+  'inner-wait',
+  [
+    ['q', 'wait'],
+    ['r', 'see'],
+  ],
+  'q>r',
+);
+const subflowWait = flow(
+  'subflow-wait',
+  [
+    ['sub', 'subflow', { blueprintId: 'inner-wait', outputs: { answer: 'r' } }],
+    ['z', 'see', {}, { inputs: 'answer' }],
+  ],
+  'sub>z',
+);
 const fatalAny = flow(
   'fatal-any-join',
   [
@@ -93,7 +109,7 @@ const hook = flow('webhook', [], '');
 hook.nodes.push({ id: 'h', uses: 'webhook' });
 
 const blueprints = Object.fromEntries(
-  [linear, twice, join, wait, choice, fatalAny, cancelled, wide, hook].map((b) => [b.id, b]),
+  [linear, twice, join, wait, choice, innerWait, subflowWait, fatalAny, cancelled, wide, hook].map((b) => [b.id, b]),
 );
 const options: RuntimeOptions = { registry: gated, blueprints, evaluator: new UnsafeEvaluator() };
 
@@ -167,6 +183,14 @@ describe('an adapter', () => {
     await adapter.resumeWithAction(runId, 'w', { action: 'approve', output: 'R' });
     await eventually(async () => (await servers.row(runId))?.status === 'completed');
     expect([countOf(choice, 'yes'), countOf(choice, 'no')]).toEqual([1, 0]);
+  });
+
+  test('waits within a subflow', async () => {
+    const runId = await servers.submit(subflowWait);
+    expect((await servers.outcome(runId)).status).toBe('awaiting');
+    await adapter.resumeWithAction(runId, 'sub', { output: 'R' });
+    await eventually(async () => (await servers.row(runId))?.status === 'completed');
+    expect((await servers.row(runId))?.result?.context).toMatchObject({ answer: 'saw "R"', z: 'saw "saw \\"R\\""' });
   });
 
   test('leaves a failed run failed, whatever arrives at an any join later', async () => {

@@ -20,7 +20,9 @@ local origin = get(field('v', node))
 if found.state == 'D' then return {'settled', number(found.token), found.passes, origin} end
 if found.state == 'W' and mode ~= 'resume' then return {'awaiting'} end
 if found.state == 'Q' then return {'busy', NOBODY, '0', '200'} end
-if found.state ~= 'W' and mode == 'resume' then return {'busy', found.worker, number(found.token), '0'} end
+if mode == 'resume' and found.state ~= 'W' and not (found.state == 'C' and found.worker == worker) then
+  return {'busy', found.worker, number(found.token), '0'}
+end
 local at = now()
 if found.state == 'C' and found.expires > at and found.worker ~= worker and number(found.token) ~= ARGV[6] then
   if not (found.worker == NOBODY and mode == 'again') then
