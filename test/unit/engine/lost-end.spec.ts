@@ -1,9 +1,9 @@
 import type { NodeRegistry, WorkflowBlueprint } from 'flowcraft';
 import { DEFAULT_OPTIONS } from '../../../src/composition/default-options.js';
 import { MemoryServers } from '../../../src/drivers/memory/memory-servers.js';
-import { SystemClock } from '../../../src/drivers/system/system-clock.js';
 import { SystemIds } from '../../../src/drivers/system/system-ids.js';
 import { Engine } from '../../../src/engine/engine.js';
+import { MortalClock } from '../../support/mortal-clock.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 const registry: NodeRegistry = { step: async () => ({ output: 1 }) };
@@ -37,7 +37,7 @@ function lossy<T extends object>(driver: T, process: { isLost: boolean; readonly
 }
 
 describe('a process is lost between the end of a run and telling of it', () => {
-  const clock = new SystemClock();
+  let clock: MortalClock;
   let servers: MemoryServers;
   const engines: Engine[] = [];
 
@@ -70,11 +70,13 @@ describe('a process is lost between the end of a run and telling of it', () => {
   };
 
   beforeEach(() => {
+    clock = new MortalClock();
     servers = new MemoryServers({ clock });
   });
 
   afterEach(() => {
     for (const engine of engines.splice(0)) engine.close();
+    clock.die();
   });
 
   it('a cancel that is repeated tells of it', async () => {
