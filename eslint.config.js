@@ -15,7 +15,14 @@ const NEST = '^@nestjs/';
 const IO = '^node:(fs|net|http|https|child_process|dgram|tls)';
 
 export default defineConfig(
-  globalIgnores(['dist/', '.build/', 'coverage/', '.stack/', 'test/conformance/corpus/', 'test/e2e/adapter-page/programs/']),
+  globalIgnores([
+    'dist/',
+    '.build/',
+    'coverage/',
+    '.stack/',
+    'test/conformance/corpus/',
+    'test/e2e/adapter-page/programs/',
+  ]),
   eslint.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {
