@@ -116,8 +116,10 @@ export class LedgerState {
     if (found.state === 'D') return { kind: 'settled', token: found.token, passes: found.passes, ...origin };
     if (found.state === 'W' && request.mode !== 'resume') return { kind: 'awaiting' };
     if (found.state === 'Q') return { kind: 'busy', worker: NOBODY, token: 0, retryInMs: QUEUED_RETRY_MS };
-    // a caller that did not hear its grant asks again under the same name
-    if (request.mode === 'resume' && found.state !== 'W' && !(found.state === 'C' && found.worker === request.worker))
+    // who did not hear its grant asks again under the same name; who was lost with its grant leaves the turn waiting
+    const isOpenToResume =
+      found.state === 'W' || (found.state === 'C' && (found.worker === request.worker || found.until <= now));
+    if (request.mode === 'resume' && !isOpenToResume)
       return { kind: 'busy', worker: found.worker, token: found.token, retryInMs: 0 };
     if (
       found.state === 'C' &&

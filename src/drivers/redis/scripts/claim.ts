@@ -20,10 +20,11 @@ local origin = get(field('v', node))
 if found.state == 'D' then return {'settled', number(found.token), found.passes, origin} end
 if found.state == 'W' and mode ~= 'resume' then return {'awaiting'} end
 if found.state == 'Q' then return {'busy', NOBODY, '0', '200'} end
-if mode == 'resume' and found.state ~= 'W' and not (found.state == 'C' and found.worker == worker) then
+local at = now()
+local mine = found.worker == worker or found.expires <= at
+if mode == 'resume' and found.state ~= 'W' and not (found.state == 'C' and mine) then
   return {'busy', found.worker, number(found.token), '0'}
 end
-local at = now()
 if found.state == 'C' and found.expires > at and found.worker ~= worker and number(found.token) ~= ARGV[6] then
   if not (found.worker == NOBODY and mode == 'again') then
     return {'busy', found.worker, number(found.token), number(math.ceil((found.expires - at) / 1000))}
