@@ -1,6 +1,6 @@
 import type { WorkflowResult } from 'flowcraft';
 import { RunNotFoundError } from '../core/errors.js';
-import { isEndStatus, type EndStatus, type RunStatus } from '../core/run.js';
+import { isEndStatus, type RunStatus } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore, StatusRow } from '../ports/run-store.js';
@@ -26,8 +26,10 @@ export interface RunOutcome {
   readonly timedOut: boolean;
 }
 
-const FIRST_POLL_MS = 100;
-const LONGEST_POLL_MS = 2_000;
+/** Thousands may wait at a time, and an announcement is seldom lost. */
+const FIRST_POLL_MS = 250;
+const POLL_GROWTH = 2;
+const LONGEST_POLL_MS = 8_000;
 
 /** Waits for the end of runs: woken by announcements, and asking the store now and then since those can be lost. */
 export class RunWaiter {
@@ -54,10 +56,10 @@ export class RunWaiter {
     const abort = () => wake.abort();
     signal?.addEventListener('abort', abort);
     try {
-      for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 1.5, LONGEST_POLL_MS)) {
+      for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * POLL_GROWTH, LONGEST_POLL_MS)) {
         signal?.throwIfAborted();
         const { status, row } = await this.look(runId);
-        if (isEndStatus(status) && row && isEndStatus(row.status)) return { status, row, timedOut: false };
+        if (isEndStatus(status)) return { status, row, timedOut: false };
         if (until === 'settled' && status === 'awaiting') return { status, row, timedOut: false };
         const left = deadline - this.clock.now();
         if (left <= 0) return { status, row, timedOut: true };
@@ -70,11 +72,11 @@ export class RunWaiter {
     }
   }
 
-  /** The row of `runs` decides the end; the status row follows it. */
-  private async look(runId: string): Promise<{ status: RunStatus | EndStatus; row: StatusRow | undefined }> {
-    const [run, row] = await Promise.all([this.store.run(runId), this.store.status(runId)]);
-    if (!run && !row) throw new RunNotFoundError(runId);
-    if (run && isEndStatus(run.status)) return { status: run.status, row };
-    return { status: row?.status === 'awaiting' ? 'awaiting' : 'running', row };
+  /** The status row is the last thing that the end of a run writes: once it tells of the end, all of it is there. */
+  private async look(runId: string): Promise<{ status: RunStatus; row: StatusRow | undefined }> {
+    const row = await this.store.status(runId);
+    if (row) return { status: row.status, row };
+    if (!(await this.store.run(runId))) throw new RunNotFoundError(runId);
+    return { status: 'running', row };
   }
 }

@@ -3,6 +3,10 @@ import { IllegalStateError } from '../../core/errors.js';
 import type { CassandraConnection } from './cassandra-client.js';
 import { translated } from './cassandra-errors.js';
 import type { CassandraSchema } from './cassandra-schema.js';
+import { InFlightLimit } from './in-flight-limit.js';
+
+/** Four times what keeps a node busy; a connection of the driver takes 2048. */
+const MOST_IN_FLIGHT = 256;
 
 export interface Statement {
   readonly query: string;
@@ -14,6 +18,8 @@ export interface Statement {
  * their own stamp, and lightweight transactions recognise their own earlier try.
  */
 export class CassandraSession {
+  private readonly limit = new InFlightLimit(MOST_IN_FLIGHT);
+
   constructor(
     readonly connection: CassandraConnection,
     readonly schema: CassandraSchema,
@@ -28,7 +34,7 @@ export class CassandraSession {
   ): Promise<types.ResultSet> {
     const client = this.open();
     try {
-      return await client.execute(query, [...params], { ...this.options(), ...extra });
+      return await this.limit.run(() => client.execute(query, [...params], { ...this.options(), ...extra }));
     } catch (error) {
       throw translated(error, operation, this.schema);
     }
@@ -60,7 +66,7 @@ export class CassandraSession {
     const client = this.open();
     const queries = statements.map(({ query, params }) => ({ query, params: [...params] }));
     try {
-      await client.batch(queries, { ...this.options(), logged: true });
+      await this.limit.run(() => client.batch(queries, { ...this.options(), logged: true }));
     } catch (error) {
       throw translated(error, operation, this.schema);
     }

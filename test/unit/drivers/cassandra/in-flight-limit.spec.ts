@@ -1,0 +1,33 @@
+import { describe, expect, it } from '@jest/globals';
+import { InFlightLimit } from '../../../../src/drivers/cassandra/in-flight-limit.js';
+
+describe('the limit of statements in flight', () => {
+  it('lets no more run than it allows, and all of them in the end, in their order', async () => {
+    const limit = new InFlightLimit(3);
+    const begun: number[] = [];
+    let running = 0;
+    let most = 0;
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        limit.run(async () => {
+          begun.push(i);
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setImmediate(resolve));
+          running--;
+          return i;
+        }),
+      ),
+    );
+    expect(most).toBe(3);
+    expect(begun).toEqual(Array.from({ length: 50 }, (_, i) => i));
+    expect(results).toEqual(begun);
+  });
+
+  it('gives the place of a statement that failed to the next', async () => {
+    const limit = new InFlightLimit(1);
+    const failing = limit.run(() => Promise.reject(new Error('refused')));
+    const next = limit.run(async () => 'next');
+    await expect(failing).rejects.toThrow('refused');
+    await expect(next).resolves.toBe('next');
+  });
+});
