@@ -62,6 +62,7 @@ export default defineConfig(
     [NEST, DRIVER_PACKAGES, '/(engine|nest|kafka|cassandra|redis)/'],
     'a driver implements ports and sees no other driver',
   ),
+  layer(['src/composition/**', 'src/adapter/**'], [NEST, '/nest/'], 'this works without Nest'),
   {
     files: ['src/core/**', 'src/engine/**', 'src/ports/**'],
     rules: {
