@@ -137,6 +137,7 @@ export class Engine {
       activity,
       persistence,
       permits,
+      clock,
       logger,
       worker: workerId,
       options,

@@ -4,6 +4,7 @@ import { turnKey } from '../core/identifiers.js';
 import type { FiredTurn, SettleAnswer } from '../core/ledger-state.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import { settlementOf, type Origin } from '../core/settlement.js';
+import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
@@ -19,6 +20,11 @@ import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
 import type { TurnExecutor } from './turn-executor.js';
 
 const DONE_KEPT = 50_000;
+/**
+ * So long a message about a turn that is done here is dropped unseen: its own comes around within that. A later one may
+ * be the question of somebody who found that the ledger has lost what was settled.
+ */
+const DONE_KEPT_MS = 15_000;
 
 export interface ProcessorParts {
   readonly queue: JobQueue;
@@ -31,6 +37,7 @@ export interface ProcessorParts {
   readonly activity: Activity;
   readonly persistence: Persistence;
   readonly permits: Permits;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly worker: string;
   readonly options: EngineOptions;
@@ -49,7 +56,7 @@ export interface ProcessorParts {
 export class TurnProcessor {
   private readonly inFlight = new Map<string, Promise<void>>();
   /** Turns that are done: a message about one of them has nothing left to cause. */
-  private readonly done = new LRUCache<string, true>({ max: DONE_KEPT });
+  private readonly done = new LRUCache<string, number>({ max: DONE_KEPT });
 
   constructor(private readonly parts: ProcessorParts) {}
 
@@ -61,7 +68,8 @@ export class TurnProcessor {
   /** Processes a turn because of a message. A turn that is in flight here adopts the message. */
   async process(run: ActiveRun, name: TurnName): Promise<void> {
     const key = turnKey(run.runId, name.nodeId, name.turn);
-    if (this.done.has(key)) return;
+    const doneAt = this.done.get(key);
+    if (doneAt !== undefined && this.parts.clock.now() - doneAt < DONE_KEPT_MS) return;
     await (this.inFlight.get(key) ??
       this.track(key, async () => {
         await this.parts.permits.acquire();
@@ -78,7 +86,7 @@ export class TurnProcessor {
     const promise = work().then(
       () => {
         this.inFlight.delete(key);
-        this.done.set(key, true);
+        this.done.set(key, this.parts.clock.now());
       },
       (error: unknown) => {
         this.inFlight.delete(key);
