@@ -15,6 +15,7 @@ import type { EngineOptions } from './engine-options.js';
 import { Finisher } from './finisher.js';
 import { FlowcraftRuntime } from './flowcraft-runtime.js';
 import { EngineJobHandler } from './job-handler.js';
+import { Intake } from './intake.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Permits } from './permits.js';
 import { Persistence } from './persistence.js';
@@ -97,12 +98,14 @@ export class Engine {
     const leases = new LeaseKeeper(ledger, clock, logger, workerId, options.worker.leaseMs);
     const activity = new Activity(ledger, store, clock, logger, options.reconciler.stalledThresholdSeconds * 1000);
     const permits = new Permits(options.worker.concurrency);
+    const intake = new Intake(options.worker.concurrency * 2);
     const claimer = new TurnClaimer(
       ledger,
       store,
       rebuilder,
       persistence,
       permits,
+      intake,
       clock,
       ids,
       logger,
@@ -152,6 +155,7 @@ export class Engine {
       flowcraft,
       processor: this.processor,
       prober: this.prober,
+      intake,
       persistence,
       clock,
       ids,

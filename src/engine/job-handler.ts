@@ -12,6 +12,7 @@ import type { Logger } from '../ports/logger.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
+import type { Intake } from './intake.js';
 import type { Persistence } from './persistence.js';
 import type { Prober } from './prober.js';
 import { WorkerStopping } from './turn-claimer.js';
@@ -26,6 +27,7 @@ export interface HandlerParts {
   readonly flowcraft: FlowcraftRuntime;
   readonly processor: TurnProcessor;
   readonly prober: Prober;
+  readonly intake: Intake;
   readonly persistence: Persistence;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -36,29 +38,24 @@ export interface HandlerParts {
 
 /** Takes the messages of the topic: routes jobs to the processor, parks what can never be a job. */
 export class EngineJobHandler implements JobHandler {
-  private handling = 0;
-  private readonly waiting: (() => void)[] = [];
-
   constructor(private readonly parts: HandlerParts) {}
 
   /** Messages that are being handled, for people. */
   get size(): number {
-    return this.handling;
+    return this.parts.intake.size;
   }
 
   async admit(): Promise<void> {
-    const window = this.parts.options.worker.concurrency * 2;
-    while (this.handling >= window) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    await this.parts.intake.admit();
   }
 
   async handle(message: RawMessage): Promise<void> {
-    this.handling++;
+    this.parts.intake.enter();
     try {
       const job = await this.decode(message);
       if (job) await this.hold(job, this.route(job, message));
     } finally {
-      this.handling--;
-      this.waiting.shift()?.();
+      this.parts.intake.leave();
     }
   }
 

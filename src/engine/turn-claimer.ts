@@ -7,6 +7,7 @@ import type { Logger } from '../ports/logger.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
+import type { Intake } from './intake.js';
 import type { Persistence } from './persistence.js';
 import type { Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
@@ -39,6 +40,7 @@ export class TurnClaimer {
     private readonly rebuilder: Rebuilder,
     private readonly persistence: Persistence,
     private readonly permits: Permits,
+    private readonly intake: Intake,
     private readonly clock: Clock,
     private readonly ids: Ids,
     private readonly logger: Logger,
@@ -148,7 +150,7 @@ export class TurnClaimer {
     this.permits.release();
     try {
       const wait = Math.min(LONGEST_PARK_MS, Math.max(20, busy.retryInMs)) + this.ids.random() * 20;
-      await delay(this.clock, wait, this.stopping);
+      await this.intake.park(delay(this.clock, wait, this.stopping));
     } finally {
       await this.permits.acquire();
     }
