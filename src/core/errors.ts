@@ -107,12 +107,14 @@ export class NodeImplementationMissingError extends FlowcraftKafkaError {
 export class NodeNotAwaitingError extends FlowcraftKafkaError {
   readonly code = ErrorCode.NodeNotAwaiting;
   constructor(runId: string, nodeId: string | undefined, awaiting: readonly string[]) {
-    const what = nodeId === undefined ? 'No node' : `Node '${nodeId}'`;
     const list = awaiting.length > 0 ? awaiting.map((id) => `'${id}'`).join(', ') : 'none';
-    super(
-      `${what} of run '${runId}' is not awaiting. Awaiting now: ${list}.`,
-      nodeId === undefined ? { runId } : { runId, nodeId },
-    );
+    const text =
+      nodeId !== undefined
+        ? `Node '${nodeId}' of run '${runId}' is not awaiting. Awaiting now: ${list}.`
+        : awaiting.length > 0
+          ? `Several nodes of run '${runId}' are awaiting: ${list}. Name the one that the answer is for.`
+          : `No node of run '${runId}' is awaiting.`;
+    super(text, nodeId === undefined ? { runId } : { runId, nodeId });
   }
 }
 

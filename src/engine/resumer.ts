@@ -20,13 +20,20 @@ export class Resumer {
   /**
    * Of two racing answers to one turn, one wins. The answer to a node that waits for a subflow goes to what waits in
    * there.
-   * @throws NodeNotAwaitingError if the node does not wait, or another answer was first
+   * @throws NodeNotAwaitingError if the node does not wait, or another answer was first, or no node is named and several
+   * wait
+   * @throws ValueNotSerializableError, ValueTooLargeError if the output can't be stored; the node waits on
    */
   async resume(run: ActiveRun, nodeId: string | undefined, answer: Answer): Promise<void> {
     const rows = await this.waiting.list(run.runId);
-    const row = nodeId === undefined ? rows[0] : rows.find((r) => r.nodeId === nodeId);
+    const row = nodeId === undefined && rows.length === 1 ? rows[0] : rows.find((r) => r.nodeId === nodeId);
     const others = rows.filter((r) => r !== row).map((r) => r.nodeId);
     if (!row) throw new NodeNotAwaitingError(run.runId, nodeId, others);
+    // refused before anything is settled: an answer that can't be stored would end what has waited for it
+    this.sources.codec.encode(answer.output, `The output for node '${row.nodeId}'`, {
+      runId: run.runId,
+      nodeId: row.nodeId,
+    });
     const child = row.awaiting?.childRunId;
     if (child !== undefined) return this.resumeWithin(run, row, child, answer);
     const ending = async () => {
@@ -43,6 +50,7 @@ export class Resumer {
   private async resumeWithin(run: ActiveRun, row: TurnRecord, childRunId: string, answer: Answer): Promise<void> {
     const child = await this.runs.find(childRunId);
     if (!child) throw new NodeNotAwaitingError(run.runId, row.nodeId, []);
-    await this.resume(child, undefined, answer);
+    const [first] = await this.waiting.list(childRunId);
+    await this.resume(child, first?.nodeId, answer);
   }
 }

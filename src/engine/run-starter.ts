@@ -116,12 +116,12 @@ export class RunStarter {
   private async launch(run: ActiveRun, isNew: boolean): Promise<void> {
     const { runId, plan } = run;
     const starts = startTurns(plan);
-    const state = new LedgerState();
-    state.open(starts, `${runId}:${Math.floor(this.ids.random() * 1e12)}`, 0);
     const now = await this.persistence.until(() => this.ledger.now(), { runId });
+    const state = new LedgerState();
+    state.open(starts, `${runId}:${Math.floor(this.ids.random() * 1e12)}`, now);
     await Promise.all([
       this.persistence.until(() => this.ledger.install(runId, state), { runId }),
-      this.persistence.until(() => this.writeFirstStatus(runId, now, isNew), { runId }),
+      this.persistence.until(() => this.writeFirstStatus(runId, now - 1, isNew), { runId }),
       this.persistence.until(() => this.ledger.touch([runId]), { runId }),
     ]);
     const jobs: Job[] = starts.map(({ node, turn }) => ({ runId, blueprintId: plan.id, nodeId: node, turn }));
@@ -130,7 +130,7 @@ export class RunStarter {
     await Promise.all(jobs.map((job) => this.queue.publish(job)));
   }
 
-  /** A run that was accepted before may have moved on: its row stays as it is. */
+  /** `stamp` lies below every token of the run. A run that was accepted before may have moved on: its row stays. */
   private async writeFirstStatus(runId: string, stamp: number, isNew: boolean): Promise<void> {
     if (!isNew && (await this.store.status(runId))) return;
     await this.store.writeStatus({ runId, status: 'running', stamp, at: this.clock.now() });
