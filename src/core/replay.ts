@@ -1,4 +1,5 @@
-import { LedgerState, NOBODY } from './ledger-state.js';
+import { NOBODY } from './ledger-fields.js';
+import { LedgerState } from './ledger-state.js';
 import type { BlueprintPlan } from './plan.js';
 import type { TurnRecord } from './run.js';
 import { settlementOf } from './settlement.js';

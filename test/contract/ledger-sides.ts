@@ -1,7 +1,6 @@
+import { PASS_SEP, SEP } from '../../src/core/ledger-fields.js';
 import {
   LedgerState,
-  PASS_SEP,
-  SEP,
   type ClaimAnswer,
   type ClaimRequest,
   type SettleAnswer,

@@ -1,5 +1,6 @@
 import { IllegalStateError } from '../../core/errors.js';
-import { PASS_SEP, SEP, type ClaimAnswer, type FiredTurn, type SettleAnswer } from '../../core/ledger-state.js';
+import type { ClaimAnswer, FiredTurn, SettleAnswer } from '../../core/ledger-calls.js';
+import { PASS_SEP, SEP } from '../../core/ledger-fields.js';
 import type { Origin, Settlement, SettlementTarget } from '../../core/settlement.js';
 import { turnOfArrival } from '../../core/turns.js';
 

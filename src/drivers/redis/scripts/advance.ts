@@ -1,5 +1,5 @@
 /**
- * What one settle moves forward: class `Advance` of `core/ledger-state.ts`, to stand between the prelude and a script
+ * What one settle moves forward: class `Advance` of `core/advance.ts`, to stand between the prelude and a script
  * that has set `settlement`, `worker`, `at`, `leaseMs`, `claimsLeft` and `maxTurns`. Passes that were resolved are a
  * list; passes of a turn, and of what fired, are one text.
  */

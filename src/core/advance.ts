@@ -1,0 +1,134 @@
+import type { FiredTurn, SettleRequest } from './ledger-calls.js';
+import { field, PASS_SEP, SEP, type LedgerFields } from './ledger-fields.js';
+import type { Arrival, SettlementTarget } from './settlement.js';
+import { turnOfEntry, turnOfPasses } from './turns.js';
+
+/** What one settle moves forward. Repeating it on the same state changes nothing and names the same turns. Twin: the script `advance`. */
+export class Advance {
+  readonly fired: FiredTurn[] = [];
+  tooManyTurnsAt: string | undefined;
+  private claimsLeft: number;
+
+  constructor(
+    private readonly ledger: LedgerFields,
+    private readonly request: SettleRequest,
+    private readonly now: number,
+  ) {
+    this.claimsLeft = request.claim;
+  }
+
+  addDynamic(id: string): void {
+    const { node, turn, gather } = this.request.settlement;
+    const name = field('v', id);
+    if (this.ledger.get(name) === undefined) {
+      this.ledger.set(name, [node, turn, gather ?? ''].join(SEP));
+      if (gather !== undefined) this.ledger.add(field('m', gather), 1);
+    }
+    this.fire({ node: id, when: 'joined' }, turnOfPasses([]), this.ledger.turn(node, turn)?.passes ?? []);
+  }
+
+  tell(target: SettlementTarget): void {
+    const passes = this.ledger.resolve(target.passes);
+    if (target.when === 'each') {
+      if (!target.taken) return;
+      const turn =
+        target.turn ??
+        turnOfEntry(passes, target.entry?.source ?? '', target.entry?.turn ?? '', target.entry?.plain ?? true);
+      this.fire(target, turn, passes);
+      return;
+    }
+    const turn = turnOfPasses(passes);
+    const awaited = Number(this.ledger.get(field('m', target.node)) ?? 0);
+    const direct = target.when === 'once' || (target.need <= 1 && awaited === 0 && !target.gathers);
+    if (direct && target.taken) {
+      this.fire(target, turn, passes);
+      return;
+    }
+    for (const arrival of target.arrivals) this.arrive(target, arrival);
+    const takenMark = field('k', target.node, passes.join(PASS_SEP));
+    if (target.taken) this.ledger.set(takenMark, '1');
+    if (this.ledger.get(takenMark) === undefined) return;
+    if (Number(this.ledger.get(field('d', target.node)) ?? 0) < awaited) return;
+    if (this.arrived(target, passes) >= target.need) this.fire(target, turn, passes);
+  }
+
+  private arrive(target: SettlementTarget, arrival: Arrival): void {
+    const passes = this.ledger.resolve(arrival.passes).join(PASS_SEP);
+    if (arrival.ifRescued && this.ledger.get(field('b', arrival.from, passes)) === undefined) return;
+    const mark = field('a', target.node, arrival.from, passes);
+    if (this.ledger.get(mark) !== undefined) return;
+    this.ledger.set(mark, '1');
+    if (target.gathers) this.ledger.add(field('d', target.node), 1);
+    else this.ledger.add(field('n', target.node, arrival.passes.map(([loop]) => loop).join(PASS_SEP), passes), 1);
+  }
+
+  /** Distinct predecessors that have completed: of each group of loops, those of its pass as the target sees it. */
+  private arrived(target: SettlementTarget, passes: readonly string[]): number {
+    const own = new Map(target.passes.map(([loop], i) => [loop, passes[i] ?? null] as const));
+    let sum = 0;
+    for (const group of target.groups) {
+      const seen = this.ledger.resolve(group.map((loop) => [loop, own.get(loop) ?? null] as const)).join(PASS_SEP);
+      sum += Number(this.ledger.get(field('n', target.node, group.join(PASS_SEP), seen)) ?? 0);
+    }
+    return sum;
+  }
+
+  /** Turns of one node run one after the other, as in-process: the next is released when the one before it settles. */
+  releaseQueued(): void {
+    const { node, turn, opensPasses } = this.request.settlement;
+    const next = this.ledger.get(field('h', node, turn));
+    if (next === undefined) return;
+    const queued = this.ledger.turn(node, next);
+    if (!queued || queued.state === 'D' || queued.state === 'W') return;
+    if (queued.state === 'Q') {
+      if (opensPasses) this.ledger.set(field('g', node), next);
+      this.start(node, next, queued.passes);
+    } else {
+      this.fired.push({ node, turn: next, passes: queued.passes, ...this.ledger.origin(node) });
+    }
+  }
+
+  private fire(target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass'>, turn: string, passes: string[]): void {
+    const { ledger } = this;
+    const { node } = target;
+    const before = ledger.turn(node, turn);
+    if (before) {
+      if (before.state === 'R' || before.state === 'C')
+        this.fired.push({ node, turn, passes: before.passes, ...ledger.origin(node) });
+      return;
+    }
+    if (Number(ledger.get('q') ?? 0) >= this.request.maxTurns) {
+      this.tooManyTurnsAt = node;
+      return;
+    }
+    ledger.add('o', 1);
+    ledger.add('q', 1);
+    if (target.when === 'each') {
+      const last = ledger.get(field('l', node));
+      ledger.set(field('l', node), turn);
+      const state = last === undefined ? undefined : ledger.turn(node, last)?.state;
+      if (last !== undefined && (state === 'R' || state === 'C' || state === 'Q')) {
+        ledger.set(field('h', node, last), turn);
+        ledger.putTurn(node, turn, { state: 'Q', passes, token: 0, worker: '', until: 0, claims: 0 });
+        return;
+      }
+    }
+    if (target.opensPass) ledger.set(field('g', node), turn);
+    this.start(node, turn, passes);
+  }
+
+  private start(node: string, turn: string, passes: string[]): void {
+    const { ledger, request, now } = this;
+    const fired = { node, turn, passes, ...ledger.origin(node) };
+    if (this.claimsLeft <= 0) {
+      ledger.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0 });
+      this.fired.push(fired);
+      return;
+    }
+    this.claimsLeft--;
+    const token = ledger.nextToken(now, 0);
+    const until = now + request.leaseMs * 1000;
+    ledger.putTurn(node, turn, { state: 'C', passes, token, worker: request.worker, until, claims: 1 });
+    this.fired.push({ ...fired, token });
+  }
+}

@@ -1,0 +1,61 @@
+import type { Origin, Settlement } from './settlement.js';
+
+export interface ClaimRequest {
+  readonly node: string;
+  readonly turn: string;
+  readonly worker: string;
+  readonly leaseMs: number;
+  /** The granted token is higher than this: the stamp of a row already in the journal. */
+  readonly floor: number;
+  /** Take the turn although this claim (its token) on it has not run out: its worker is known to be dead. */
+  readonly takeover?: number;
+  /** `resume`: the turn must await. `again`: the caller executed it before; a placeholder claim does not keep it out. */
+  readonly mode: 'job' | 'resume' | 'again';
+}
+
+export type ClaimAnswer =
+  | { kind: 'granted'; token: number; passes: string[]; claims: number; origin?: Origin }
+  | { kind: 'settled'; token: number; passes: string[]; origin?: Origin }
+  | { kind: 'awaiting' }
+  | { kind: 'busy'; worker: string; token: number; retryInMs: number }
+  | { kind: 'closed'; status: string }
+  | { kind: 'unknown'; incarnation: string }
+  | { kind: 'missing' };
+
+export interface SettleRequest {
+  readonly settlement: Settlement;
+  readonly token: number;
+  readonly worker: string;
+  readonly leaseMs: number;
+  /** How many of the fired targets this worker claims in the same call. */
+  readonly claim: number;
+  /** Beyond this many turns in a run, none becomes ready any more. */
+  readonly maxTurns: number;
+}
+
+export interface FiredTurn {
+  readonly node: string;
+  readonly turn: string;
+  readonly passes: string[];
+  /** Granted to the caller in this call. */
+  readonly token?: number;
+  readonly origin?: Origin;
+}
+
+export interface RunCounts {
+  /** Turns that are ready or claimed. */
+  readonly open: number;
+  readonly awaiting: number;
+  /** Some node failed without rescue; some node was rescued by a fallback. */
+  readonly failed: boolean;
+  readonly rescued: boolean;
+  /** The highest token granted in this run so far. */
+  readonly token: number;
+}
+
+export type SettleAnswer =
+  | ({ kind: 'accepted'; fired: FiredTurn[]; tooManyTurnsAt?: string } & RunCounts)
+  | { kind: 'lost' }
+  | { kind: 'expired' }
+  | { kind: 'closed'; status: string }
+  | { kind: 'missing' };

@@ -1,0 +1,96 @@
+import type { Origin, PassRef } from './settlement.js';
+import { BEFORE_FIRST_PASS } from './turns.js';
+
+/** Separates the parts of a field's name and of its value. */
+export const SEP = '\u001f';
+/** Separates the passes within a value. */
+export const PASS_SEP = '\u001e';
+/** The worker of a placeholder claim, which a rebuild leaves for executors that may be alive. */
+export const NOBODY = '?';
+
+export interface TurnField {
+  /** Ready, Claimed, Done, Waiting, Queued behind another turn of its node. */
+  state: 'R' | 'C' | 'D' | 'W' | 'Q';
+  passes: string[];
+  token: number;
+  worker: string;
+  /** Microseconds. */
+  until: number;
+  claims: number;
+}
+
+/**
+ * The flat map that holds the coordination state of one run. In Redis it is a hash with the same fields.
+ *
+ * Fields: `x` end status once closed · `i` incarnation · `t` highest token · `o` open turns · `w` awaiting turns ·
+ * `q` turns so far · `e` a node failed · `y` a node was rescued · `s node turn` state of a turn · `v node` origin of a
+ * dynamic node · `g loop` current pass · `a target from passes` an arrival · `n target group passes` how many distinct
+ * arrivals · `k target passes` an edge was taken · `m target` dynamic nodes to gather · `d target` those gathered ·
+ * `b node passes` failed and rescued · `l node` the turn of an `any` node that fired last · `h node turn` the turn of the
+ * same node that is queued behind this one.
+ */
+export class LedgerFields {
+  constructor(readonly fields: Map<string, string> = new Map()) {}
+
+  get(name: string): string | undefined {
+    return this.fields.get(name);
+  }
+
+  set(name: string, value: string): void {
+    this.fields.set(name, value);
+  }
+
+  add(name: string, by: number): number {
+    const value = Number(this.fields.get(name) ?? 0) + by;
+    this.fields.set(name, String(value));
+    return value;
+  }
+
+  turn(node: string, turn: string): TurnField | undefined {
+    const text = this.fields.get(field('s', node, turn));
+    if (text === undefined) return undefined;
+    const [state, passes, token, worker, until, claims] = text.split(SEP);
+    return {
+      state: state as TurnField['state'],
+      passes: passes === undefined || passes === '' ? [] : passes.split(PASS_SEP),
+      token: Number(token),
+      worker: worker ?? '',
+      until: Number(until),
+      claims: Number(claims),
+    };
+  }
+
+  putTurn(node: string, turn: string, t: TurnField): void {
+    this.set(
+      field('s', node, turn),
+      [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims].join(SEP),
+    );
+  }
+
+  makeReady(node: string, turn: string, passes: string[]): void {
+    this.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0 });
+    this.add('o', 1);
+    this.add('q', 1);
+  }
+
+  nextToken(now: number, floor: number): number {
+    const token = Math.max(now, floor + 1, Number(this.get('t') ?? 0) + 1);
+    this.set('t', String(token));
+    return token;
+  }
+
+  resolve(passes: readonly PassRef[]): string[] {
+    return passes.map(([loop, pass]) => pass ?? this.get(field('g', loop)) ?? BEFORE_FIRST_PASS);
+  }
+
+  origin(node: string): { origin?: Origin } {
+    const text = this.get(field('v', node));
+    if (text === undefined) return {};
+    const [creator = '', creatorTurn = '', gather = ''] = text.split(SEP);
+    return { origin: { creator, creatorTurn, ...(gather === '' ? {} : { gather }) } };
+  }
+}
+
+export function field(...parts: string[]): string {
+  return parts.join(SEP);
+}
