@@ -3,11 +3,15 @@ import { field, PASS_SEP, SEP, type LedgerFields } from './ledger-fields.js';
 import type { Arrival, SettlementTarget } from './settlement.js';
 import { turnOfEntry, turnOfPasses } from './turns.js';
 
+/** In-process an answer comes after all that could be computed without it. */
+const PAUSE_ROUNDS = 1_000_000;
+
 /** What one settle moves forward. Repeating it on the same state changes nothing and names the same turns. Twin: the script `advance`. */
 export class Advance {
   readonly fired: FiredTurn[] = [];
   tooManyTurnsAt: string | undefined;
   private claimsLeft: number;
+  private readonly round: number;
 
   constructor(
     private readonly ledger: LedgerFields,
@@ -15,6 +19,8 @@ export class Advance {
     private readonly now: number,
   ) {
     this.claimsLeft = request.claim;
+    const { node, turn, pauses } = request.settlement;
+    this.round = (ledger.turn(node, turn)?.round ?? 0) + (pauses ? PAUSE_ROUNDS : 0);
   }
 
   addDynamic(id: string): void {
@@ -24,42 +30,56 @@ export class Advance {
       this.ledger.set(name, [node, turn, gather ?? ''].join(SEP));
       if (gather !== undefined) this.ledger.add(field('m', gather), 1);
     }
-    this.fire({ node: id, when: 'joined' }, turnOfPasses([]), this.ledger.turn(node, turn)?.passes ?? []);
+    const passes = this.ledger.turn(node, turn)?.passes ?? [];
+    this.fire({ node: id, when: 'joined' }, turnOfPasses([]), passes, this.round + 1);
   }
 
-  tell(target: SettlementTarget): void {
+  /** @param late the target's rescuer has settled before this node failed: if it took an edge, that counts now */
+  tell(target: SettlementTarget, late?: 'late'): void {
     const passes = this.ledger.resolve(target.passes);
     if (target.when === 'each') {
       if (!target.taken) return;
       const turn =
         target.turn ??
         turnOfEntry(passes, target.entry?.source ?? '', target.entry?.turn ?? '', target.entry?.plain ?? true);
-      this.fire(target, turn, passes);
+      this.fire(target, turn, passes, this.round + 1);
       return;
     }
     const turn = turnOfPasses(passes);
     const awaited = Number(this.ledger.get(field('m', target.node)) ?? 0);
     const direct = target.when === 'once' || (target.need <= 1 && awaited === 0 && !target.gathers);
     if (direct && target.taken) {
-      this.fire(target, turn, passes);
+      this.fire(target, turn, passes, this.round + 1);
       return;
     }
-    for (const arrival of target.arrivals) this.arrive(target, arrival);
-    const takenMark = field('k', target.node, passes.join(PASS_SEP));
-    if (target.taken) this.ledger.set(takenMark, '1');
-    if (this.ledger.get(takenMark) === undefined) return;
+    const [taken, last] = [
+      field('k', target.node, passes.join(PASS_SEP)),
+      field('r', target.node, passes.join(PASS_SEP)),
+    ];
+    for (const arrival of target.arrivals) if (this.arrive(target, arrival) && !arrival.ifRescued) this.raise(last);
+    if (target.taken || (late && this.ledger.get(taken) !== undefined)) this.raise(taken);
+    // as if in rounds: a taken edge makes the join ready if all predecessors have completed by that round
+    const [takenIn, lastIn] = [Number(this.ledger.get(taken) ?? -1), Number(this.ledger.get(last) ?? 0)];
+    if (takenIn < lastIn) return;
     if (Number(this.ledger.get(field('d', target.node)) ?? 0) < awaited) return;
-    if (this.arrived(target, passes) >= target.need) this.fire(target, turn, passes);
+    if (this.arrived(target, passes) >= target.need) this.fire(target, turn, passes, takenIn + 1);
   }
 
-  private arrive(target: SettlementTarget, arrival: Arrival): void {
+  private raise(mark: string): void {
+    const before = this.ledger.get(mark);
+    if (before === undefined || Number(before) < this.round) this.ledger.set(mark, String(this.round));
+  }
+
+  /** False if it does not count, or has counted before. */
+  private arrive(target: SettlementTarget, arrival: Arrival): boolean {
     const passes = this.ledger.resolve(arrival.passes).join(PASS_SEP);
-    if (arrival.ifRescued && this.ledger.get(field('b', arrival.from, passes)) === undefined) return;
+    if (arrival.ifRescued && this.ledger.get(field('b', arrival.from, passes)) === undefined) return false;
     const mark = field('a', target.node, arrival.from, passes);
-    if (this.ledger.get(mark) !== undefined) return;
+    if (this.ledger.get(mark) !== undefined) return false;
     this.ledger.set(mark, '1');
     if (target.gathers) this.ledger.add(field('d', target.node), 1);
     else this.ledger.add(field('n', target.node, arrival.passes.map(([loop]) => loop).join(PASS_SEP), passes), 1);
+    return true;
   }
 
   /** Distinct predecessors that have completed: of each group of loops, those of its pass as the target sees it. */
@@ -82,13 +102,18 @@ export class Advance {
     if (!queued || queued.state === 'D' || queued.state === 'W') return;
     if (queued.state === 'Q') {
       if (opensPasses) this.ledger.set(field('g', node), next);
-      this.start(node, next, queued.passes);
+      this.start(node, next, queued.passes, queued.round);
     } else {
       this.fired.push({ node, turn: next, passes: queued.passes, ...this.ledger.origin(node) });
     }
   }
 
-  private fire(target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass'>, turn: string, passes: string[]): void {
+  private fire(
+    target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass'>,
+    turn: string,
+    passes: string[],
+    round: number,
+  ): void {
     const { ledger } = this;
     const { node } = target;
     const before = ledger.turn(node, turn);
@@ -109,26 +134,26 @@ export class Advance {
       const state = last === undefined ? undefined : ledger.turn(node, last)?.state;
       if (last !== undefined && (state === 'R' || state === 'C' || state === 'Q')) {
         ledger.set(field('h', node, last), turn);
-        ledger.putTurn(node, turn, { state: 'Q', passes, token: 0, worker: '', until: 0, claims: 0 });
+        ledger.putTurn(node, turn, { state: 'Q', passes, token: 0, worker: '', until: 0, claims: 0, round });
         return;
       }
     }
     if (target.opensPass) ledger.set(field('g', node), turn);
-    this.start(node, turn, passes);
+    this.start(node, turn, passes, round);
   }
 
-  private start(node: string, turn: string, passes: string[]): void {
+  private start(node: string, turn: string, passes: string[], round: number): void {
     const { ledger, request, now } = this;
     const fired = { node, turn, passes, ...ledger.origin(node) };
     if (this.claimsLeft <= 0) {
-      ledger.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0 });
+      ledger.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0, round });
       this.fired.push(fired);
       return;
     }
     this.claimsLeft--;
     const token = ledger.nextToken(now, 0);
     const until = now + request.leaseMs * 1000;
-    ledger.putTurn(node, turn, { state: 'C', passes, token, worker: request.worker, until, claims: 1 });
+    ledger.putTurn(node, turn, { state: 'C', passes, token, worker: request.worker, until, claims: 1, round });
     this.fired.push({ ...fired, token });
   }
 }

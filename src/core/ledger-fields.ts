@@ -17,6 +17,8 @@ export interface TurnField {
   /** Microseconds. */
   until: number;
   claims: number;
+  /** How many turns lie behind this one, on the longest of the ways that led to it: what flowcraft's rounds count. */
+  round: number;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface TurnField {
  * Fields: `x` end status once closed · `i` incarnation · `t` highest token · `o` open turns · `w` awaiting turns ·
  * `q` turns so far · `e` a node failed · `y` a node was rescued · `s node turn` state of a turn · `v node` origin of a
  * dynamic node · `g loop` current pass · `a target from passes` an arrival · `n target group passes` how many distinct
- * arrivals · `k target passes` an edge was taken · `m target` dynamic nodes to gather · `d target` those gathered ·
+ * arrivals · `r target passes` the highest round of a first arrival · `k target passes` that of a taken edge · `m target` dynamic nodes to gather · `d target` those gathered ·
  * `b node passes` failed and rescued · `l node` the turn of an `any` node that fired last · `h node turn` the turn of the
  * same node that is queued behind this one.
  */
@@ -49,7 +51,7 @@ export class LedgerFields {
   turn(node: string, turn: string): TurnField | undefined {
     const text = this.fields.get(field('s', node, turn));
     if (text === undefined) return undefined;
-    const [state, passes, token, worker, until, claims] = text.split(SEP);
+    const [state, passes, token, worker, until, claims, round] = text.split(SEP);
     return {
       state: state as TurnField['state'],
       passes: passes === undefined || passes === '' ? [] : passes.split(PASS_SEP),
@@ -57,18 +59,19 @@ export class LedgerFields {
       worker: worker ?? '',
       until: Number(until),
       claims: Number(claims),
+      round: Number(round),
     };
   }
 
   putTurn(node: string, turn: string, t: TurnField): void {
     this.set(
       field('s', node, turn),
-      [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims].join(SEP),
+      [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims, t.round].join(SEP),
     );
   }
 
   makeReady(node: string, turn: string, passes: string[]): void {
-    this.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0 });
+    this.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0, round: 0 });
     this.add('o', 1);
     this.add('q', 1);
   }

@@ -68,6 +68,7 @@ export class LedgerState extends LedgerFields {
       worker: request.worker,
       until: now + request.leaseMs * 1000,
       claims,
+      round: found.round,
     });
     return { kind: 'granted', token, passes: found.passes, claims, ...origin };
   }
@@ -124,7 +125,7 @@ export class LedgerState extends LedgerFields {
       settlement.late &&
       this.turn(settlement.late.rescuer, turnOfPasses(this.resolve(settlement.late.passes)))?.state === 'D'
     ) {
-      for (const target of settlement.late.targets) advance.tell(target);
+      for (const target of settlement.late.targets) advance.tell(target, 'late');
     }
     return {
       kind: 'accepted',
@@ -157,6 +158,7 @@ export class LedgerState extends LedgerFields {
     worker: string;
     until: number;
     passes: string[];
+    round: number;
     origin?: Origin;
   }[] {
     return [...this.fields.keys()].flatMap((name) => {

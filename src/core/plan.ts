@@ -24,11 +24,6 @@ export interface PlanNode {
   readonly body: ReadonlySet<string>;
   /** Distinct sources of the edges into this node; may name nodes that do not exist. */
   readonly predecessors: readonly string[];
-  /**
-   * Predecessors that no other predecessor lies behind. In-process, a join looks whether all have completed each time
-   * that an edge into it is taken, so only an edge from one of these can make it ready.
-   */
-  readonly lastPredecessors: ReadonlySet<string>;
   /** Distinct existing targets of this node's own edges. */
   readonly targets: readonly string[];
   readonly edges: readonly EdgeDefinition[];
@@ -93,7 +88,6 @@ export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
       loops: loopsAround(id, bodies),
       body: bodies.get(id) ?? EMPTY,
       predecessors: distinct(into.map((e) => e.source)),
-      lastPredecessors: lastPredecessorsOf(id, distinct(into.map((e) => e.source)), { incoming, outgoing, bodies }),
       targets: distinct(edges.map((e) => e.target)).filter((target) => ids.has(target)),
       edges,
       fallback: definition.config?.fallback,
@@ -127,34 +121,6 @@ function startNodes(
   const declared = new Set(blueprint.metadata?.cycleEntryPoints ?? []);
   const entries = cycles.map((cycle) => cycle.find((id) => declared.has(id)) ?? cycle[0]);
   return distinct(entries.filter((id) => id !== undefined));
-}
-
-interface Edges {
-  readonly incoming: ReadonlyMap<string, readonly EdgeDefinition[]>;
-  readonly outgoing: ReadonlyMap<string, readonly EdgeDefinition[]>;
-  readonly bodies: ReadonlyMap<string, ReadonlySet<string>>;
-}
-
-/** In time that grows with the graph, whatever the number of predecessors. Edges that close a loop are passed over. */
-function lastPredecessorsOf(
-  id: string,
-  predecessors: readonly string[],
-  { incoming, outgoing, bodies }: Edges,
-): Set<string> {
-  if (predecessors.length < 2) return new Set(predecessors);
-  const closesLoop = (e: EdgeDefinition) => bodies.get(e.target)?.has(e.source) ?? false;
-  const before = new Set(predecessors);
-  for (const open = [...predecessors]; open.length > 0;) {
-    for (const e of incoming.get(open.pop() ?? '') ?? []) {
-      if (before.has(e.source) || closesLoop(e)) continue;
-      before.add(e.source);
-      open.push(e.source);
-    }
-  }
-  const last = predecessors.filter(
-    (p) => !(outgoing.get(p) ?? []).some((e) => e.target !== id && before.has(e.target) && !closesLoop(e)),
-  );
-  return new Set(last.length > 0 ? last : predecessors);
 }
 
 function joinStrategyOf(definition: NodeDefinition): JoinStrategy {

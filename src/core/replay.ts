@@ -82,6 +82,7 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
       worker: NOBODY,
       until: now + options.graceMs * 1000,
       claims: 0,
+      round: open.round,
     });
   }
   return ledger;

@@ -49,6 +49,8 @@ export interface Settlement {
   readonly rescuedPasses?: readonly PassRef[];
   /** The node is a loop controller: its turns open passes. */
   readonly opensPasses?: true;
+  /** The node has waited for something from outside. */
+  readonly pauses?: true;
   /** Nodes that this turn added to the run, and the node that gathers them. */
   readonly dynamic: readonly string[];
   readonly gather?: string;
@@ -61,6 +63,8 @@ export interface Origin {
   readonly gather?: string;
 }
 
+const PAUSING_TYPES: ReadonlySet<string> = new Set(['wait', 'sleep']);
+
 /** Derives the settlement from a journal row; `origin` only for the row of a dynamic node. */
 export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Origin): Settlement {
   const base = {
@@ -68,6 +72,7 @@ export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Orig
     turn: row.turn,
     dynamic: (row.dynamicNodes ?? []).map((n) => n.id),
     ...(plan.nodes.get(row.nodeId)?.isController ? { opensPasses: true as const } : {}),
+    ...(PAUSING_TYPES.has(plan.nodes.get(row.nodeId)?.definition.uses ?? '') ? { pauses: true as const } : {}),
   };
   const gather = row.gather !== undefined && plan.nodes.has(row.gather) ? { gather: row.gather } : {};
   if (row.status === 'awaiting') return { ...base, outcome: 'awaiting', targets: [], dynamic: [] };
@@ -152,11 +157,7 @@ function targetOf(
   // A fallback is no join of its edges: failing is what leads to it.
   if (row.rescuer === id) return { ...base, when: node.predecessors.length === 0 ? 'once' : 'joined' };
   if (node.join === 'first') return { ...base, when: 'once' };
-  if (node.join !== 'any') {
-    const last =
-      node.lastPredecessors.has(source.id) || source.rescues.some((rescued) => node.lastPredecessors.has(rescued));
-    return { ...base, when: 'joined', taken: taken && last };
-  }
+  if (node.join !== 'any') return { ...base, when: 'joined' };
   if (!node.isController) return { ...base, when: 'each', turn: turnOfArrival(source.id, row.turn) };
   const pass = known.get(id);
   if (pass !== undefined && pass !== null) return { ...base, when: 'each', turn: turnOfNextPass(pass) };

@@ -53,6 +53,42 @@ describe('a join of all', () => {
     expect(walk.state.counts().open).toBe(0);
   });
 
+  it('needs an edge from a predecessor that comes last, counted in rounds, in every order', () => {
+    // j's predecessors: s at once, z after two others
+    const plan = planBlueprint(blueprint('long', 's>j x>y y>z z>j'));
+    const takes = (z: string[], order: [fc.Stream<number>, fc.Stream<number>]) =>
+      walkIn(
+        new LedgerWalk(plan, ({ node }) => ({ taken: { s: ['j'], x: ['y'], y: ['z'], z }[node] ?? [] })),
+        order,
+      ).executed.includes('j@1');
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        expect(takes(['j'], order)).toBe(true);
+        expect(takes([], order)).toBe(false);
+      }),
+    );
+  });
+
+  it('of two predecessors in one round needs one that takes its edge', () => {
+    const plan = planBlueprint(blueprint('even', 'a>j b>j'));
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = new LedgerWalk(plan, ({ node }) => ({ taken: node === 'a' ? ['j'] : [] }));
+        expect(walkIn(walk, order).executed).toContain('j@1');
+      }),
+    );
+  });
+
+  it('counts an answer from outside as later than all that needs none', () => {
+    const plan = planBlueprint(blueprint('answer', 'w>j x>y y>j', { w: { uses: 'wait' } }));
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = new LedgerWalk(plan, ({ node }) => ({ taken: { w: ['j'], x: ['y'] }[node] ?? [] }));
+        expect(walkIn(walk, order).executed).toContain('j@1');
+      }),
+    );
+  });
+
   it('is made ready by its last predecessors only', () => {
     const plan = planBlueprint(blueprint('skip', 'a>b a>j b>j'));
     const takes = (b: string[]) =>

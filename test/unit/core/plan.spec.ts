@@ -100,15 +100,6 @@ describe('a node', () => {
     expect(nodeOf(bp, 'd').predecessors).toEqual(['c', 'ghost']);
   });
 
-  it('knows which of its predecessors come last', () => {
-    const last = (text: string) => [...nodeOf(blueprint('b', text), 'j').lastPredecessors].sort();
-    expect(last('a>j')).toEqual(['a']);
-    expect(last('a>j b>j')).toEqual(['a', 'b']);
-    expect(last('a>b a>j b>j')).toEqual(['b']);
-    expect(last('a>x x>y y>b a>j b>j c>j')).toEqual(['b', 'c']);
-    expect(last('a>b b>a a>j b>j')).toEqual(['a', 'b']);
-  });
-
   it('knows its join strategy; an unknown one is all', () => {
     const bp = blueprint('b', 'a b c d e', {
       b: { config: { joinStrategy: 'any' } },

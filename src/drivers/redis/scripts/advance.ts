@@ -4,7 +4,8 @@
  * list; passes of a turn, and of what fired, are one text.
  */
 export const ADVANCE = String.raw`
-local fired, tooManyTurnsAt = {}, false
+local fired, tooManyTurnsAt, round = {}, false, 0
+local PAUSE_ROUNDS = 1000000
 
 local function resolve(refs)
   local passes = {}
@@ -33,9 +34,9 @@ local function name(node, turnName, passes, token)
   fired[#fired + 1] = get(field('v', node))
 end
 
-local function start(node, turnName, passes)
+local function start(node, turnName, passes, round)
   if claimsLeft <= 0 then
-    putTurn(node, turnName, {state = 'R', passes = passes, token = 0, worker = '', expires = 0, claims = 0})
+    putTurn(node, turnName, {state = 'R', passes = passes, token = 0, worker = '', expires = 0, claims = 0, round = round})
     name(node, turnName, passes, false)
     return
   end
@@ -43,6 +44,7 @@ local function start(node, turnName, passes)
   local token = nextToken(at, 0)
   putTurn(node, turnName, {
     state = 'C', passes = passes, token = token, worker = worker, expires = at + leaseMs * 1000, claims = 1,
+    round = round,
   })
   name(node, turnName, passes, number(token))
 end
@@ -55,13 +57,13 @@ local function releaseQueued()
   if not queued or queued.state == 'D' or queued.state == 'W' then return end
   if queued.state == 'Q' then
     if settlement.opensPasses then set(field('g', node), following) end
-    start(node, following, queued.passes)
+    start(node, following, queued.passes, queued.round)
   else
     name(node, following, queued.passes, false)
   end
 end
 
-local function fire(target, turnName, passes)
+local function fire(target, turnName, passes, round)
   local node = target.node
   local before = turn(node, turnName)
   if before then
@@ -80,12 +82,14 @@ local function fire(target, turnName, passes)
     local before = last and turn(node, last)
     if before and (before.state == 'R' or before.state == 'C' or before.state == 'Q') then
       set(field('h', node, last), turnName)
-      putTurn(node, turnName, {state = 'Q', passes = passes, token = 0, worker = '', expires = 0, claims = 0})
+      putTurn(node, turnName, {
+        state = 'Q', passes = passes, token = 0, worker = '', expires = 0, claims = 0, round = round,
+      })
       return
     end
   end
   if target.opensPass then set(field('g', node), turnName) end
-  start(node, turnName, passes)
+  start(node, turnName, passes, round)
 end
 
 local function addDynamic(id, passes)
@@ -95,22 +99,28 @@ local function addDynamic(id, passes)
     set(origin, field(settlement.node, settlement.turn, gather or ''))
     if gather then add(field('m', gather), 1) end
   end
-  fire({node = id, when = 'joined'}, '1', passes)
+  fire({node = id, when = 'joined'}, '1', passes, round + 1)
+end
+
+local function raise(mark)
+  local before = get(mark)
+  if not before or tonumber(before) < round then set(mark, number(round)) end
 end
 
 local function arrive(target, arrival)
   local passes = table.concat(resolve(arrival.passes), PASS_SEP)
-  if arrival.ifRescued and not get(field('b', arrival.from, passes)) then return end
+  if arrival.ifRescued and not get(field('b', arrival.from, passes)) then return false end
   local mark = field('a', target.node, arrival.from, passes)
-  if get(mark) then return end
+  if get(mark) then return false end
   set(mark, '1')
   if target.gathers then
     add(field('d', target.node), 1)
-    return
+    return true
   end
   local loops = {}
   for i, ref in ipairs(arrival.passes) do loops[i] = ref[1] end
   add(field('n', target.node, table.concat(loops, PASS_SEP), passes), 1)
+  return true
 end
 
 local function arrived(target, passes)
@@ -126,25 +136,28 @@ local function arrived(target, passes)
   return sum
 end
 
-local function tell(target)
+local function tell(target, late)
   local passes = resolve(target.passes)
   local joined = table.concat(passes, PASS_SEP)
   if target.when == 'each' then
-    if target.taken then fire(target, target.turn or turnOfEntry(passes, target.entry), joined) end
+    if target.taken then fire(target, target.turn or turnOfEntry(passes, target.entry), joined, round + 1) end
     return
   end
   local turnName = turnOfPasses(passes)
   local awaited = tonumber(get(field('m', target.node)) or '0')
   local direct = target.when == 'once' or (target.need <= 1 and awaited == 0 and not target.gathers)
   if direct and target.taken then
-    fire(target, turnName, joined)
+    fire(target, turnName, joined, round + 1)
     return
   end
-  for _, arrival in ipairs(target.arrivals) do arrive(target, arrival) end
-  local takenMark = field('k', target.node, joined)
-  if target.taken then set(takenMark, '1') end
-  if not get(takenMark) then return end
+  local taken, last = field('k', target.node, joined), field('r', target.node, joined)
+  for _, arrival in ipairs(target.arrivals) do
+    if arrive(target, arrival) and not arrival.ifRescued then raise(last) end
+  end
+  if target.taken or (late and get(taken)) then raise(taken) end
+  local takenIn = tonumber(get(taken) or '-1')
+  if takenIn < tonumber(get(last) or '0') then return end
   if tonumber(get(field('d', target.node)) or '0') < awaited then return end
-  if arrived(target, passes) >= target.need then fire(target, turnName, joined) end
+  if arrived(target, passes) >= target.need then fire(target, turnName, joined, takenIn + 1) end
 end
 `;

@@ -38,6 +38,7 @@ local token = nextToken(at, math.max(tonumber(ARGV[5]), found.token))
 local claims = found.claims + 1
 putTurn(node, name, {
   state = 'C', passes = found.passes, token = token, worker = worker, expires = at + ARGV[4] * 1000, claims = claims,
+  round = found.round,
 })
 store()
 return {'granted', number(token), found.passes, number(claims), origin}

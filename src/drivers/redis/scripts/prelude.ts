@@ -59,16 +59,18 @@ end
 local function turn(node, name)
   local text = get(field('s', node, name))
   if not text then return nil end
-  local state, passes, token, worker, expires, claims =
-    string.match(text, '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)')
+  local state, passes, token, worker, expires, claims, round =
+    string.match(text, '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)')
   return {
     state = state, passes = passes, token = tonumber(token), worker = worker,
-    expires = tonumber(expires), claims = tonumber(claims),
+    expires = tonumber(expires), claims = tonumber(claims), round = tonumber(round),
   }
 end
 
 local function putTurn(node, name, t)
-  set(field('s', node, name), field(t.state, t.passes, number(t.token), t.worker, number(t.expires), number(t.claims)))
+  set(field('s', node, name), field(
+    t.state, t.passes, number(t.token), t.worker, number(t.expires), number(t.claims), number(t.round)
+  ))
 end
 
 local function nextToken(at, floor)

@@ -40,6 +40,7 @@ end
 if settlement.rescuedPasses then
   set(field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP)), '1')
 end
+round = (found.round or 0) + (settlement.pauses and PAUSE_ROUNDS or 0)
 releaseQueued()
 for _, id in ipairs(settlement.dynamic) do addDynamic(id, found.passes) end
 for _, target in ipairs(settlement.targets) do tell(target) end
@@ -47,7 +48,7 @@ local late = settlement.late
 if late then
   local rescuer = turn(late.rescuer, turnOfPasses(resolve(late.passes)))
   if rescuer and rescuer.state == 'D' then
-    for _, target in ipairs(late.targets) do tell(target) end
+    for _, target in ipairs(late.targets) do tell(target, true) end
   end
 end
 store()
