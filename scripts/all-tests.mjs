@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 const PROJECTS = [
   ['unit'],
   ['conformance'],
+  ['simulation'],
   // the servers are shared, so one file at a time
   ['e2e', '--runInBand'],
 ];
