@@ -26,3 +26,13 @@ export function idempotencyKey(runId: string, nodeId: string, turn: string): str
 export function turnKey(runId: string, nodeId: string, turn: string): string {
   return `${runId}\u001f${nodeId}\u001f${turn}`;
 }
+
+/** Under what name the `n`-th answer of a process to a waiting turn claims that turn. */
+export function claimantOf(worker: string, n: number): string {
+  return `${worker}/${n}`;
+}
+
+/** The process behind the name of a claim. */
+export function workerOf(claimant: string): string {
+  return claimant.split('/', 1)[0] ?? claimant;
+}

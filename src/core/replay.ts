@@ -14,7 +14,7 @@ export function startTurns(plan: BlueprintPlan): { node: string; turn: string; p
 }
 
 export interface ReplayOptions {
-  /** Token of the rebuild: every accepted row has been rewritten under it. */
+  /** Token of the rebuild: at least as high as that of every row. */
   readonly token: number;
   /** Microseconds. */
   readonly now: number;
@@ -24,8 +24,9 @@ export interface ReplayOptions {
 }
 
 /**
- * Derives the ledger of a run from its journal. Rows are taken in the order of their tokens among those whose turn has
- * become ready, so the result does not depend on the order in which they are given.
+ * Derives the ledger of a run from its journal; `restamp` has put the rows under tokens of the rebuild. Rows are taken in
+ * the order of their tokens among those whose turn has become ready, so the result does not depend on the order in which
+ * they are given.
  */
 export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], options: ReplayOptions): LedgerState {
   const { token, now } = options;
@@ -53,7 +54,7 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
     ledger.putTurn(row.nodeId, row.turn, {
       ...before,
       state: 'C',
-      token,
+      token: row.token,
       worker: NOBODY,
       until: Number.MAX_SAFE_INTEGER,
       claims: row.claims,
@@ -62,7 +63,7 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
     const answer = ledger.settle(
       {
         settlement: settlementOf(plan, row, origin),
-        token,
+        token: row.token,
         worker: NOBODY,
         leaseMs: 0,
         claim: 0,
@@ -81,7 +82,8 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
       token: 0,
       worker: NOBODY,
       until: now + options.graceMs * 1000,
-      claims: 0,
+      // whoever may be at work on it counts: the next one has to look whether that one has written meanwhile
+      claims: options.graceMs > 0 ? 1 : 0,
       round: open.round,
     });
   }

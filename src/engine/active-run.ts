@@ -1,14 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import { createHash } from 'node:crypto';
 import { BlueprintNotFoundError } from '../core/errors.js';
 import type { Job } from '../core/envelope.js';
-import { assertContextKey } from '../core/identifiers.js';
-import { stableJson, type BlueprintPlan } from '../core/plan.js';
+import type { BlueprintPlan } from '../core/plan.js';
 import type { RunRecord } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { Clock } from '../ports/clock.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
+import { encodeInput, newRun } from './new-run.js';
 
 const RUNS_KEPT = 5_000;
 const OUTPUT_BYTES_KEPT = 32 * 1024 * 1024;
@@ -70,34 +69,11 @@ export class ActiveRuns {
     const data = foreign.data === undefined ? {} : (JSON.parse(foreign.data) as Record<string, unknown>);
     const input = encodeInput(data, this.codec);
     await this.catalog.save(plan);
-    const { run } = await this.store.accept({
-      runId: job.runId,
-      blueprintId: plan.id,
-      blueprintVersion: plan.version,
-      blueprintHash: plan.hash,
-      input,
-      inputHash: hashInput(input),
-      tags: [],
-      createdAt: this.clock.now(),
-      status: 'running',
-    });
+    const { run } = await this.store.accept(newRun(plan, job.runId, input, this.clock.now()));
     return this.hold(run);
   }
 
   forget(runId: string): void {
     this.runs.delete(runId);
   }
-}
-
-/** @throws ContextKeyRefusedError, ValueNotSerializableError, ValueTooLargeError */
-export function encodeInput(context: Record<string, unknown>, codec: ValueCodec): string {
-  const entries = Object.entries(context).map(([key, value]) => {
-    assertContextKey(key);
-    return [key, codec.encode(value, `The initial context value '${key}'`)] as const;
-  });
-  return stableJson(Object.fromEntries(entries));
-}
-
-export function hashInput(input: string): string {
-  return createHash('sha256').update(input).digest('hex');
 }

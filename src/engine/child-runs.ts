@@ -10,13 +10,14 @@ import {
 import { BlueprintNotFoundError } from '../core/errors.js';
 import type { BlueprintPlan } from '../core/plan.js';
 import { isEndStatus, type ParentTurn, type RunRecord, type TurnName, type TurnRecord } from '../core/run.js';
+import { delay, type Clock } from '../ports/clock.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
 import type { Finisher } from './finisher.js';
 import { failed, type Execution, type TurnInfo } from './node-execution.js';
 import { RunContext, type ContextSources } from './run-context.js';
 import type { RunStarter } from './run-starter.js';
-import type { WaitingTurns } from './waiting-turns.js';
+import type { WaitEnding, WaitingTurns } from './waiting-turns.js';
 
 export interface ChildRunParts {
   readonly runs: ActiveRuns;
@@ -25,7 +26,12 @@ export interface ChildRunParts {
   readonly waiting: WaitingTurns;
   readonly finisher: Finisher;
   readonly sources: ContextSources;
+  readonly clock: Clock;
+  readonly leaseMs: number;
 }
+
+/** Of the attempts to settle a turn whose claim another has: together longer than a lease. What is left then is found by the reconciler. */
+const MOST_TRIES = 6;
 
 /**
  * A subflow is a run of its own: visible, recoverable, on any workers. Its node starts the run and waits for it; the end
@@ -48,12 +54,18 @@ export class ChildRuns {
 
   /** The end of a child run: settles the node that waits for it, or starts the child again. */
   async childEnded(child: ActiveRun): Promise<void> {
-    const { runs, waiting, sources } = this.parts;
+    const { runs, waiting, sources, clock, leaseMs } = this.parts;
     const { parent } = child.record;
     if (!parent) return;
     const run = await sources.persistence.until(() => runs.find(parent.runId), { runId: parent.runId });
-    const row = run && (await waiting.find(run.runId, parent));
-    if (run && row?.awaiting?.childRunId === child.runId) await this.settle(run, row, child, parent);
+    if (!run) return;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const row = await waiting.find(run.runId, parent);
+      if (row?.awaiting?.childRunId !== child.runId) return;
+      if ((await this.settle(run, row, child, parent)) !== 'taken') return;
+      // whoever has the claim settles the turn for the same reason, unless it is lost
+      await delay(clock, leaseMs / 4);
+    }
   }
 
   /** A turn has begun to wait: if it is for a child run that has ended meanwhile, nobody else comes to say so. */
@@ -99,19 +111,22 @@ export class ChildRuns {
     }
   }
 
-  private async settle(run: ActiveRun, row: TurnRecord, child: ActiveRun, parent: ParentTurn): Promise<void> {
+  private async settle(run: ActiveRun, row: TurnRecord, child: ActiveRun, parent: ParentTurn): Promise<WaitEnding> {
     const { store, persistence } = this.parts.sources;
     const definition = run.plan.nodes.get(row.nodeId)?.definition;
     const record = await persistence.until(() => store.run(child.runId), { runId: child.runId });
-    if (!record) return;
+    if (!record) return 'gone';
     const params = (definition?.params ?? {}) as SubflowParams;
     const retry = record.status === 'failed' && parent.attempt < (definition?.config?.maxRetries ?? 1);
-    await this.parts.waiting.settle(run, row, async (context) => {
+    const ending = await this.parts.waiting.settle(run, row, async (context) => {
       if (retry) return this.again(child, parent);
       if (record.status === 'completed')
         return { status: 'completed', result: { output: await this.output(child, params, context) } };
       return this.failure(run, child, record, definition?.config?.fallback);
     });
+    // the next child may have ended before its turn waited for it
+    if (ending === 'settled' && retry) await this.beganToWait(run, parent);
+    return ending;
   }
 
   private async again(child: ActiveRun, parent: ParentTurn): Promise<Execution> {

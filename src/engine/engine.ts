@@ -30,7 +30,9 @@ import { RunStarter } from './run-starter.js';
 import { RunWaiter } from './run-waiter.js';
 import { TurnClaimer } from './turn-claimer.js';
 import { TurnExecutor } from './turn-executor.js';
+import { TurnOutcomes } from './turn-outcome.js';
 import { TurnProcessor } from './turn-processor.js';
+import { TurnSettler } from './turn-settler.js';
 import { Worker } from './worker.js';
 
 /** The servers and the environment that an engine works with. */
@@ -94,7 +96,18 @@ export class Engine {
     const sources: ContextSources = { store, runs, codec, persistence };
     this.finisher = new Finisher(store, ledger, signals, persistence, clock, logger, flowcraft, sources, options);
     const { finisher } = this;
-    const rebuilder = new Rebuilder(ledger, store, queue, finisher, persistence, clock, ids, logger, workerId, options);
+    const rebuilder = new Rebuilder({
+      ledger,
+      store,
+      queue,
+      finisher,
+      persistence,
+      clock,
+      ids,
+      logger,
+      worker: workerId,
+      options,
+    });
     const leases = new LeaseKeeper(ledger, clock, logger, workerId, options.worker.leaseMs);
     const activity = new Activity(ledger, store, clock, logger, options.reconciler.stalledThresholdSeconds * 1000);
     const permits = new Permits(options.worker.concurrency);
@@ -114,19 +127,30 @@ export class Engine {
       stopping.signal,
     );
     const executor = new TurnExecutor(flowcraft, sources, leases, clock, workerId);
-    const starter = new RunStarter(store, ledger, queue, runs, this.catalog, persistence, codec, clock, ids);
-    const waiting = new WaitingTurns(
+    const starter = new RunStarter(store, ledger, queue, rebuilder, runs, this.catalog, persistence, codec, clock, ids);
+    const settler = new TurnSettler(ledger, persistence, workerId, options);
+    const waiting = new WaitingTurns({
       store,
       ledger,
       queue,
       executor,
+      settler,
       rebuilder,
       finisher,
       persistence,
-      workerId,
+      worker: workerId,
       options,
-    );
-    const children = new ChildRuns({ runs, catalog: this.catalog, starter, waiting, finisher, sources });
+    });
+    const children = new ChildRuns({
+      runs,
+      catalog: this.catalog,
+      starter,
+      waiting,
+      finisher,
+      sources,
+      clock,
+      leaseMs: options.worker.leaseMs,
+    });
     flowcraft.replaceSubflows(children.nodeClass());
     finisher.onChildEnd = (child) => children.childEnded(child);
     this.processor = new TurnProcessor({
@@ -135,6 +159,8 @@ export class Engine {
       store,
       claimer,
       executor,
+      outcomes: new TurnOutcomes(executor, leases, store, persistence),
+      settler,
       rebuilder,
       finisher,
       activity,
@@ -142,13 +168,12 @@ export class Engine {
       permits,
       clock,
       logger,
-      worker: workerId,
       options,
       beganToWait: (run, name) => children.beganToWait(run, name),
       canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
       stopping: stopping.signal,
     });
-    this.prober = new Prober(ledger, queue, rebuilder, finisher, persistence, logger);
+    this.prober = new Prober(ledger, queue, rebuilder, finisher, children, persistence, logger);
     this.handler = new EngineJobHandler({
       queue,
       runs,

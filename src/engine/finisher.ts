@@ -146,12 +146,15 @@ export class Finisher {
       { runId },
     );
     await this.persistence.until(() => this.ledger.forget(runId), { runId });
+    const state = await this.persistence.until(() => this.ledger.read(runId), { runId });
+    // an answer that came meanwhile wants the run to be watched
+    if (state.counts().open > 0) await this.persistence.until(() => this.ledger.touch([runId]), { runId });
     await this.announce(runId, 'awaiting');
     for (const listener of this.listeners) listener(run, 'awaiting', []);
     const parent = await this.parentOf(run);
     if (!parent) return;
-    const state = await this.persistence.until(() => this.ledger.read(parent.runId), { runId: parent.runId });
-    if (state.fields.size > 0 && state.get('x') === undefined) await this.review(parent, state.counts());
+    const above = await this.persistence.until(() => this.ledger.read(parent.runId), { runId: parent.runId });
+    if (above.fields.size > 0 && above.get('x') === undefined) await this.review(parent, above.counts());
   }
 
   /** Which of these runs await something. */

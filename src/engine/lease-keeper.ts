@@ -19,6 +19,8 @@ export interface HeldClaim {
   readonly token: number;
   readonly since: number;
   readonly controller: AbortController;
+  /** By this process's clock; a later write would come under a claim that another may hold by now. */
+  validUntil: number;
 }
 
 /**
@@ -37,11 +39,25 @@ export class LeaseKeeper {
     private readonly leaseMs: number,
   ) {}
 
-  hold(runId: string, nodeId: string, turn: string, token: number): HeldClaim {
-    const claim = { runId, nodeId, turn, token, since: this.clock.now(), controller: new AbortController() };
+  /** `askedAt`: when the claim was asked for; it has been granted since. */
+  hold(runId: string, nodeId: string, turn: string, token: number, askedAt: number): HeldClaim {
+    const claim: HeldClaim = {
+      runId,
+      nodeId,
+      turn,
+      token,
+      since: this.clock.now(),
+      controller: new AbortController(),
+      validUntil: askedAt + this.leaseMs,
+    };
     this.held.set(turnKey(runId, nodeId, turn), claim);
     this.schedule();
     return claim;
+  }
+
+  /** Whether a claim that was asked for at that time and never renewed holds still. */
+  holds(askedAt: number): boolean {
+    return this.clock.now() < askedAt + this.leaseMs;
   }
 
   release(claim: HeldClaim): void {
@@ -86,9 +102,12 @@ export class LeaseKeeper {
 
   private async renew(claim: HeldClaim): Promise<void> {
     const { runId, nodeId, turn, token } = claim;
+    const askedAt = this.clock.now();
     try {
       const answer = await this.ledger.renew(runId, nodeId, turn, this.worker, token, this.leaseMs);
       // a missing ledger is rebuilt when the node has ended; its claim is open to this worker then
+      // an answer that came too late may have found a claim that had run out, which is not brought back
+      if (answer === 'held' && this.clock.now() < claim.validUntil) claim.validUntil = askedAt + this.leaseMs;
       if (answer === 'lost') claim.controller.abort(new ClaimLost());
     } catch (error) {
       if (!(error instanceof UnavailableError))

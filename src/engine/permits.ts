@@ -30,3 +30,21 @@ export class Permits {
     else this.inUse--;
   }
 }
+
+/** A turn's permit, which it passes on to the first target that continues here. */
+export class HeldPermit {
+  private held = true;
+
+  constructor(private readonly permits: Permits) {}
+
+  release(): void {
+    if (this.held) this.permits.release();
+    this.held = false;
+  }
+
+  /** Gives this permit and those reserved with it to the turns that continue; frees those that nobody took over. */
+  passOn(unused: number): void {
+    for (let left = unused; left > 0; left--) this.permits.release();
+    this.held = false;
+  }
+}

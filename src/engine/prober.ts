@@ -2,6 +2,7 @@ import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { ActiveRun } from './active-run.js';
+import type { ChildRuns } from './child-runs.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
@@ -16,6 +17,7 @@ export class Prober {
     private readonly queue: JobQueue,
     private readonly rebuilder: Rebuilder,
     private readonly finisher: Finisher,
+    private readonly children: ChildRuns,
     private readonly persistence: Persistence,
     private readonly logger: Logger,
   ) {}
@@ -23,7 +25,7 @@ export class Prober {
   /** Sends the open turns that nobody holds again, and ends a run that has none. Answers the nodes that were sent. */
   async probe(run: ActiveRun): Promise<readonly string[]> {
     const { runId } = run;
-    for (;;) {
+    for (let looked = false; ;) {
       const [state, now] = await this.persistence.until(
         () => Promise.all([this.ledger.read(runId), this.ledger.now()]),
         { runId },
@@ -36,7 +38,15 @@ export class Prober {
         await this.persistence.until(() => this.ledger.forget(runId), { runId });
         return [];
       }
-      const open = state.turns().filter((t) => t.state === 'R' || t.state === 'C' || t.state === 'Q');
+      const turns = state.turns();
+      const waiting = turns.filter((t) => t.state === 'W');
+      if (!looked && waiting.length > 0) {
+        looked = true;
+        // whoever ended a child run may not have come to say so
+        for (const { node, turn } of waiting) await this.children.beganToWait(run, { nodeId: node, turn });
+        continue;
+      }
+      const open = turns.filter((t) => t.state === 'R' || t.state === 'C' || t.state === 'Q');
       if (open.length === 0) {
         await this.finisher.review(run, state.counts());
         return [];

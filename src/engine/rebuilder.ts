@@ -1,11 +1,11 @@
 import { replayJournal } from '../core/replay.js';
-import { isEndStatus, type TurnRecord } from '../core/run.js';
+import { restamp, type RestampedTurn } from '../core/restamp.js';
+import { isEndStatus } from '../core/run.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
-import type { LedgerState } from '../core/ledger-state.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
-import type { RunStore, StoredValue } from '../ports/run-store.js';
+import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
@@ -14,95 +14,149 @@ import type { Persistence } from './persistence.js';
 const LOCK_MS = 10_000;
 const REWRITES_AT_ONCE = 16;
 
+export interface RebuilderParts {
+  readonly ledger: Ledger;
+  readonly store: RunStore;
+  readonly queue: JobQueue;
+  readonly finisher: Finisher;
+  readonly persistence: Persistence;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly worker: string;
+  readonly options: EngineOptions;
+}
+
 /** Derives the ledger of a run anew from its journal, when the ledger has lost it or part of it. */
 export class Rebuilder {
-  constructor(
-    private readonly ledger: Ledger,
-    private readonly store: RunStore,
-    private readonly queue: JobQueue,
-    private readonly finisher: Finisher,
-    private readonly persistence: Persistence,
-    private readonly clock: Clock,
-    private readonly ids: Ids,
-    private readonly logger: Logger,
-    private readonly worker: string,
-    private readonly options: EngineOptions,
-  ) {}
+  /** Rebuilds under way here, by run: hundreds of turns of one run may find at once that it is gone. */
+  private readonly underWay = new Map<string, Promise<void>>();
+  private begun = 0;
+
+  constructor(private readonly parts: RebuilderParts) {}
 
   /**
    * Returns when the ledger has a state for the run, made here or by another worker.
    * @param incarnation the state that is known to be wrong
    */
-  async rebuild(run: ActiveRun, incarnation?: string): Promise<void> {
+  rebuild(run: ActiveRun, incarnation?: string): Promise<void> {
     const { runId } = run;
-    for (;;) {
-      const answer = await this.persistence.until(() => this.ledger.lock(runId, this.worker, LOCK_MS, incarnation), {
-        runId,
-      });
-      if (answer.kind === 'exists') return;
-      if (answer.kind === 'wait') {
-        await delay(this.clock, 50 + this.ids.random() * 100);
+    const others = this.underWay.get(runId);
+    if (others) return others;
+    const own = this.rebuildOnce(run, incarnation).finally(() => this.ended(runId, own));
+    this.underWay.set(runId, own);
+    return own;
+  }
+
+  private async rebuildOnce(run: ActiveRun, incarnation: string | undefined): Promise<void> {
+    const { persistence, clock, ids } = this.parts;
+    const { runId } = run;
+    const lock = new RebuildLock(this.parts, runId, `${this.parts.worker}/rebuild${(this.begun += 1)}`);
+    for (let tried = false; ;) {
+      const taken = await persistence.until(() => lock.take(incarnation), { runId });
+      if (taken === 'wait') {
+        await delay(clock, 50 + ids.random() * 100);
         continue;
       }
-      if (await this.persistence.until(() => this.install(run, answer.lock, answer.now), { runId })) return;
+      if (taken === 'locked') {
+        tried = true;
+        if (!(await persistence.until(() => this.install(run, lock), { runId }))) continue;
+      }
+      // from here on a turn that this state does not know is a matter for a rebuild of its own
+      this.underWay.delete(runId);
+      // a state that is there although it was not said so may be the one from here
+      if (tried) await persistence.until(() => this.announce(run), { runId });
+      return;
     }
   }
 
-  private async install(run: ActiveRun, lock: string, now: number): Promise<boolean> {
+  private ended(runId: string, own: Promise<void>): void {
+    if (this.underWay.get(runId) === own) this.underWay.delete(runId);
+  }
+
+  private async install(run: ActiveRun, lock: RebuildLock): Promise<boolean> {
+    const { store, ledger, logger, options } = this.parts;
     const { runId, plan } = run;
-    const [record, rows, values] = await Promise.all([
-      this.store.run(runId),
-      this.store.turns(runId),
-      this.store.allValues(runId),
-    ]);
-    const foreign = rows.length === 0 ? await this.store.foreign(runId) : undefined;
+    const [record, rows, values] = await Promise.all([store.run(runId), store.turns(runId), store.allValues(runId)]);
+    const foreign = rows.length === 0 ? await store.foreign(runId) : undefined;
     const stamps = [...rows.map((row) => row.token), ...values.map((value) => value.stamp), foreign?.stamp ?? 0];
-    const token = stamps.reduce((highest, stamp) => Math.max(highest, stamp + 1), now);
-    await this.rewrite(runId, rows, values, token);
-    const ledger = replayJournal(plan, rows, {
-      token,
-      now,
-      // nobody is at work on a foreign client's run that is only being adopted
-      graceMs: rows.length === 0 && foreign?.data !== undefined ? 0 : this.options.worker.leaseMs,
-      maxTurns: this.options.limits.maxTurnsPerRun,
-    });
-    if (record && isEndStatus(record.status)) ledger.close(record.status);
-    const installed = await this.ledger.install(runId, ledger, lock);
-    if (installed) {
-      await this.ledger.touch([runId]);
-      this.logger.log(`Rebuilt the ledger of a run from ${rows.length} journal rows.`, { runId });
-      if (record) await this.finisher.complete(run, record);
-      if (record?.status === 'running') await this.emitOpen(run, ledger);
-    }
-    return installed;
+    const first = stamps.reduce((highest, stamp) => Math.max(highest, stamp + 1), lock.takenAt);
+    const restamped = restamp(rows, values, first);
+    if (!(await this.rewrite(runId, restamped, lock))) return false;
+    const state = replayJournal(
+      plan,
+      restamped.map(({ record: row }) => row),
+      {
+        token: first + rows.length,
+        now: lock.takenAt,
+        // nobody is at work on a foreign client's run that is only being adopted
+        graceMs: rows.length === 0 && foreign?.data !== undefined ? 0 : options.worker.leaseMs,
+        maxTurns: options.limits.maxTurnsPerRun,
+      },
+    );
+    if (record && isEndStatus(record.status)) state.close(record.status);
+    // first, so that the run is found again if this process is lost with the state in place
+    await ledger.touch([runId]);
+    if (!(await ledger.install(runId, state, lock.current))) return false;
+    logger.log(`Rebuilt the ledger of a run from ${rows.length} journal rows.`, { runId });
+    return true;
   }
 
   /** What was queued in the lost ledger, or continued on a worker that is gone, may have no message that leads to it. */
-  private async emitOpen(run: ActiveRun, ledger: LedgerState): Promise<void> {
-    const open = ledger.turns().filter((turn) => turn.state === 'C' || turn.state === 'R');
-    const jobs = open.map(({ node, turn }) => ({ runId: run.runId, blueprintId: run.plan.id, nodeId: node, turn }));
-    await Promise.all(jobs.map((job) => this.queue.publish(job)));
+  private async announce(run: ActiveRun): Promise<void> {
+    const { store, ledger, queue, finisher } = this.parts;
+    const { runId, plan } = run;
+    const [record, state] = await Promise.all([store.run(runId), ledger.read(runId)]);
+    if (record) await finisher.complete(run, record);
+    if (record?.status !== 'running') return;
+    const open = state.turns().filter((turn) => turn.state === 'C' || turn.state === 'R');
+    await Promise.all(open.map(({ node, turn }) => queue.publish({ runId, blueprintId: plan.id, nodeId: node, turn })));
   }
 
-  /** Puts all that is accepted under the new token, so that no late write of an older claimant can change it. */
-  private async rewrite(
-    runId: string,
-    rows: readonly TurnRecord[],
-    values: readonly StoredValue[],
-    token: number,
-  ): Promise<void> {
-    const byStamp = new Map<number, StoredValue[]>();
-    for (const value of values) byStamp.set(value.stamp, [...(byStamp.get(value.stamp) ?? []), value]);
-    for (let at = 0; at < rows.length; at += REWRITES_AT_ONCE) {
-      await Promise.all(
-        rows.slice(at, at + REWRITES_AT_ONCE).map((row) =>
-          this.store.write({
-            runId,
-            record: { ...row, token },
-            values: (byStamp.get(row.token) ?? []).map(({ stamp: _, ...value }) => value),
-          }),
-        ),
-      );
+  /** False: the lock was lost on the way. */
+  private async rewrite(runId: string, turns: readonly RestampedTurn[], lock: RebuildLock): Promise<boolean> {
+    for (let at = 0; at < turns.length; at += REWRITES_AT_ONCE) {
+      if (!(await lock.extend())) return false;
+      const some = turns.slice(at, at + REWRITES_AT_ONCE);
+      await Promise.all(some.map((turn) => this.parts.store.write({ runId, ...turn })));
     }
+    return lock.extend();
+  }
+}
+
+/** The right to rebuild one run, taken under a name of its own and extended for as long as the rebuild takes. */
+class RebuildLock {
+  /** What the ledger knows the lock by. */
+  current = '';
+  /** Microseconds, the ledger's time. */
+  takenAt = 0;
+  private extendedAt = 0;
+
+  constructor(
+    private readonly parts: RebuilderParts,
+    private readonly runId: string,
+    private readonly owner: string,
+  ) {}
+
+  async take(incarnation: string | undefined): Promise<'locked' | 'wait' | 'exists'> {
+    const { ledger, clock } = this.parts;
+    const askedAt = clock.now();
+    const answer = await ledger.lock(this.runId, this.owner, LOCK_MS, incarnation);
+    if (answer.kind !== 'locked') return answer.kind;
+    this.current = answer.lock;
+    this.takenAt = answer.now;
+    this.extendedAt = askedAt;
+    return 'locked';
+  }
+
+  async extend(): Promise<boolean> {
+    const { ledger, clock } = this.parts;
+    const askedAt = clock.now();
+    if (askedAt - this.extendedAt < LOCK_MS / 3) return true;
+    const answer = await ledger.lock(this.runId, this.owner, LOCK_MS);
+    if (answer.kind !== 'locked') return false;
+    this.current = answer.lock;
+    this.extendedAt = askedAt;
+    return true;
   }
 }

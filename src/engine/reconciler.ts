@@ -1,3 +1,4 @@
+import type { LedgerState } from '../core/ledger-state.js';
 import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -92,7 +93,10 @@ export class Reconciler {
     }
   }
 
-  /** Running runs that the ledger does not know at all: it was lost, or they never got that far. */
+  /**
+   * Running runs that nobody watches although they have something to do: the ledger was lost, they never got that far, or
+   * whoever gave the answer that they waited for was lost with it.
+   */
   private async forgotten(thresholdMs: number, limit: number): Promise<string[]> {
     if (limit === 0) return [];
     const now = this.clock.now();
@@ -107,8 +111,15 @@ export class Reconciler {
     for (const runId of page.runIds) {
       const run = await this.store.run(runId);
       if (run?.status !== 'running') continue;
-      if ((await this.ledger.read(runId)).fields.size === 0) found.push(runId);
+      const state = await this.ledger.read(runId);
+      if (state.fields.size === 0 || isStranded(state, now * 1000)) found.push(runId);
     }
     return found;
   }
+}
+
+/** Nobody holds what is open, at least as far as this clock goes; that a job for it may be on its way is left to the probe. */
+function isStranded(state: LedgerState, now: number): boolean {
+  if (state.get('x') !== undefined || state.counts().open === 0) return false;
+  return state.turns().every((turn) => turn.state !== 'C' || turn.until <= now);
 }

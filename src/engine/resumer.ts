@@ -44,7 +44,8 @@ export class Resumer {
         result: { output, ...(answer.action === undefined ? {} : { action: answer.action }) },
       };
     };
-    if (!(await this.waiting.settle(run, row, ending))) throw new NodeNotAwaitingError(run.runId, nodeId, others);
+    if ((await this.waiting.settle(run, row, ending)) !== 'settled')
+      throw new NodeNotAwaitingError(run.runId, nodeId, others);
   }
 
   private async resumeWithin(run: ActiveRun, row: TurnRecord, childRunId: string, answer: Answer): Promise<void> {

@@ -4,15 +4,20 @@ import { assertRunId } from '../core/identifiers.js';
 import { LedgerState } from '../core/ledger-state.js';
 import { startTurns } from '../core/replay.js';
 import type { BlueprintPlan } from '../core/plan.js';
-import type { ParentTurn, RunRecord } from '../core/run.js';
+import type { ParentTurn } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunStore } from '../ports/run-store.js';
-import { encodeInput, hashInput, type ActiveRun, type ActiveRuns } from './active-run.js';
+import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
+import { encodeInput, newRun } from './new-run.js';
 import type { Persistence } from './persistence.js';
+import type { Rebuilder } from './rebuilder.js';
+
+/** So long after it was accepted, a run is taken for one that nobody else has found yet. */
+const LAUNCH_MS = 5_000;
 
 export interface StartOptions {
   /** 1 to 128 characters of A-Z a-z 0-9 _ . : -; default: a new UUID (v7). */
@@ -36,6 +41,7 @@ export class RunStarter {
     private readonly store: RunStore,
     private readonly ledger: Ledger,
     private readonly queue: JobQueue,
+    private readonly rebuilder: Rebuilder,
     private readonly runs: ActiveRuns,
     private readonly catalog: BlueprintCatalog,
     private readonly persistence: Persistence,
@@ -54,18 +60,7 @@ export class RunStarter {
     }
     const runId = options.runId ?? this.ids.runId();
     assertRunId(runId);
-    const input = encodeInput(initialContext, this.codec);
-    const record: RunRecord = {
-      runId,
-      blueprintId: plan.id,
-      blueprintVersion: plan.version,
-      blueprintHash: plan.hash,
-      input,
-      inputHash: hashInput(input),
-      tags: [...(options.tags ?? [])],
-      createdAt: this.clock.now(),
-      status: 'running',
-    };
+    const record = newRun(plan, runId, encodeInput(initialContext, this.codec), this.clock.now(), options);
     await this.catalog.save(plan);
     const { accepted, run } = await this.store.accept(record);
     if (!accepted) {
@@ -75,8 +70,8 @@ export class RunStarter {
         throw new RunIdConflictError(runId, 'blueprint version');
       if (run.status !== 'running') return { runId, existing: true };
     }
-    // also for an existing run: whoever started it may have come no further than this
-    await this.launch(await this.runs.hold(run), accepted);
+    const active = await this.runs.hold(run);
+    await (accepted ? this.launch(active) : this.nudge(active));
     return { runId, existing: !accepted };
   }
 
@@ -97,42 +92,56 @@ export class RunStarter {
   }
 
   private async acceptChild(plan: BlueprintPlan, runId: string, input: string, parent: ParentTurn): Promise<void> {
-    const record: RunRecord = {
-      runId,
-      blueprintId: plan.id,
-      blueprintVersion: plan.version,
-      blueprintHash: plan.hash,
-      input,
-      inputHash: hashInput(input),
-      tags: [],
-      parent,
-      createdAt: this.clock.now(),
-      status: 'running',
-    };
+    const record = newRun(plan, runId, input, this.clock.now(), { parent });
     const { accepted, run } = await this.persistence.until(() => this.store.accept(record), { runId });
-    if (run.status === 'running') await this.launch(await this.runs.hold(run), accepted);
+    if (run.status !== 'running') return;
+    const active = await this.runs.hold(run);
+    await (accepted ? this.launch(active) : this.nudge(active));
   }
 
-  private async launch(run: ActiveRun, isNew: boolean): Promise<void> {
+  private async launch(run: ActiveRun): Promise<void> {
     const { runId, plan } = run;
-    const starts = startTurns(plan);
+    const acceptedAt = this.clock.now();
     const now = await this.persistence.until(() => this.ledger.now(), { runId });
-    const state = new LedgerState();
-    state.open(starts, `${runId}:${Math.floor(this.ids.random() * 1e12)}`, now);
     await Promise.all([
-      this.persistence.until(() => this.ledger.install(runId, state), { runId }),
-      this.persistence.until(() => this.writeFirstStatus(runId, now - 1, isNew), { runId }),
+      this.persistence.until(() => this.open(run, now, acceptedAt), { runId }),
+      this.persistence.until(() => this.writeFirstStatus(runId, now - 1), { runId }),
       this.persistence.until(() => this.ledger.touch([runId]), { runId }),
     ]);
-    const jobs: Job[] = starts.map(({ node, turn }) => ({ runId, blueprintId: plan.id, nodeId: node, turn }));
+    const starts = startTurns(plan);
     // a run without a node to start with ends when somebody looks at it
-    if (jobs.length === 0) jobs.push({ runId, blueprintId: plan.id, nodeId: '', probe: true });
+    if (starts.length === 0) await this.queue.publish(probeOf(run));
+    const jobs = starts.map(({ node, turn }) => ({ runId, blueprintId: plan.id, nodeId: node, turn }));
     await Promise.all(jobs.map((job) => this.queue.publish(job)));
   }
 
-  /** `stamp` lies below every token of the run. A run that was accepted before may have moved on: its row stays. */
-  private async writeFirstStatus(runId: string, stamp: number, isNew: boolean): Promise<void> {
-    if (!isNew && (await this.store.status(runId))) return;
+  /** The state of a run that has just begun. Later than that, others may have found the run, and its journal tells. */
+  private async open(run: ActiveRun, now: number, acceptedAt: number): Promise<void> {
+    if (this.clock.now() - acceptedAt > LAUNCH_MS) return this.rebuilder.rebuild(run);
+    const state = new LedgerState();
+    state.open(startTurns(run.plan), `${run.runId}:${Math.floor(this.ids.random() * 1e12)}`, now);
+    await this.ledger.install(run.runId, state);
+  }
+
+  /** Whoever has had this run accepted may have come no further than that: a probe finds what is missing. */
+  private async nudge(run: ActiveRun): Promise<void> {
+    const { runId } = run;
+    if (!(await this.persistence.until(() => this.store.status(runId), { runId }))) {
+      const now = await this.persistence.until(() => this.ledger.now(), { runId });
+      // below every token of the run, which may have begun to work meanwhile
+      await this.persistence.until(() => this.writeFirstStatus(runId, Math.min(now, run.record.createdAt * 1000)), {
+        runId,
+      });
+    }
+    await this.persistence.until(() => this.ledger.touch([runId]), { runId });
+    await this.queue.publish(probeOf(run));
+  }
+
+  private async writeFirstStatus(runId: string, stamp: number): Promise<void> {
     await this.store.writeStatus({ runId, status: 'running', stamp, at: this.clock.now() });
   }
+}
+
+function probeOf({ runId, plan }: ActiveRun): Job {
+  return { runId, blueprintId: plan.id, nodeId: '', probe: true };
 }

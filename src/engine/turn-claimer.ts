@@ -1,4 +1,6 @@
-import type { ClaimAnswer, ClaimRequest } from '../core/ledger-state.js';
+import { workerOf } from '../core/identifiers.js';
+import type { ClaimAnswer, ClaimRequest } from '../core/ledger-calls.js';
+import { NOBODY } from '../core/ledger-fields.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
@@ -18,10 +20,13 @@ export interface Grant {
   readonly passes: readonly string[];
   readonly claims: number;
   readonly origin?: Origin;
+  /** When it was asked for, by this process's clock: its lease runs from then at the earliest. */
+  readonly askedAt: number;
 }
 
 export type Claimed =
-  | { kind: 'granted'; grant: Grant; row: TurnRecord | undefined }
+  /** `unread`: nobody has looked for a row of the turn yet. */
+  | { kind: 'granted'; grant: Grant; row: TurnRecord | undefined | 'unread' }
   | { kind: 'settled'; token: number; row: TurnRecord; origin?: Origin }
   | { kind: 'awaiting' }
   /** The run has ended, or the turn was never due. */
@@ -64,10 +69,10 @@ export class TurnClaimer {
         mode,
         ...(takeover === undefined ? {} : { takeover }),
       };
-      const { answer, row } = await this.ask(runId, name, request);
+      const { answer, row, askedAt } = await this.ask(runId, name, request);
       switch (answer.kind) {
         case 'granted':
-          return { kind: 'granted', grant: answer, row };
+          return { kind: 'granted', grant: { ...answer, askedAt }, row };
         case 'settled':
           return this.settled(run, name, answer, row);
         case 'awaiting':
@@ -100,16 +105,18 @@ export class TurnClaimer {
     runId: string,
     name: TurnName,
     request: ClaimRequest,
-  ): Promise<{ answer: ClaimAnswer; row: TurnRecord | undefined }> {
+  ): Promise<{ answer: ClaimAnswer; row: TurnRecord | undefined; askedAt: number }> {
     const fields = { runId, ...name };
     const read = () => this.persistence.until(() => this.store.turn(runId, name.nodeId, name.turn), fields);
     let tries = 0;
+    let askedAt = 0;
     const claim = () => {
       tries++;
+      askedAt = this.clock.now();
       return this.ledger.claim(runId, request);
     };
     const [answer, row] = await Promise.all([this.persistence.until(claim, fields), read()]);
-    return { answer, row: tries === 1 ? row : await read() };
+    return { answer, row: tries === 1 ? row : await read(), askedAt };
   }
 
   /** The row was read beside the claim, so it may be older than the answer. */
@@ -142,7 +149,8 @@ export class TurnClaimer {
     busy: Extract<ClaimAnswer, { kind: 'busy' }>,
   ): Promise<number | undefined> {
     const alive =
-      busy.worker === '?' || (await this.persistence.until(() => this.ledger.isAlive(busy.worker), { runId }));
+      busy.worker === NOBODY ||
+      (await this.persistence.until(() => this.ledger.isAlive(workerOf(busy.worker)), { runId }));
     if (!alive) {
       this.logger.warn(`Taking over from worker ${busy.worker}, which is gone.`, { runId, ...name });
       return busy.token;

@@ -55,7 +55,8 @@ export class TurnExecutor {
   }
 
   /**
-   * Undefined: the claim was lost, or the run cancelled, while the node ran; its result is dropped.
+   * Undefined: the claim was lost, or the run cancelled, while the node ran; its result is dropped. `inTime`: the claim
+   * holds still, as far as this process can tell.
    * @param cause what the turn wrote that fired this one, if it is at hand: the input need not be read then
    */
   async execute(
@@ -64,9 +65,9 @@ export class TurnExecutor {
     grant: Grant,
     definition: NodeDefinition,
     cause?: TurnWrite,
-  ): Promise<TurnWrite | undefined> {
+  ): Promise<{ write: TurnWrite; inTime: () => boolean } | undefined> {
     const { runId } = run;
-    const claim = this.leases.hold(runId, name.nodeId, name.turn, grant.token);
+    const claim = this.leases.hold(runId, name.nodeId, name.turn, grant.token, grant.askedAt);
     const context = new RunContext(run, this.sources);
     const startedAt = this.clock.now();
     const facts = (attempts: number): TurnFacts => ({
@@ -92,7 +93,8 @@ export class TurnExecutor {
         claims: grant.claims,
       });
       if (signal.aborted) return undefined;
-      return await this.ended(run, definition, executed, context, facts(executed.attempts));
+      const write = await this.ended(run, definition, executed, context, facts(executed.attempts));
+      return { write, inTime: () => this.clock.now() < claim.validUntil };
     } finally {
       this.leases.release(claim);
     }
@@ -129,7 +131,7 @@ export class TurnExecutor {
   async conclude(
     run: ActiveRun,
     row: TurnRecord,
-    grant: Grant,
+    grant: Pick<Grant, 'token' | 'claims' | 'origin'>,
     ending: (context: RunContext) => Promise<Execution>,
   ): Promise<TurnWrite> {
     const { runId } = run;

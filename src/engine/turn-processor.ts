@@ -1,9 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { TooManyTurnsError } from '../core/errors.js';
 import { turnKey } from '../core/identifiers.js';
-import type { FiredTurn, SettleAnswer } from '../core/ledger-state.js';
+import type { FiredTurn, SettleAnswer } from '../core/ledger-calls.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
-import { settlementOf, type Origin } from '../core/settlement.js';
 import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -14,10 +13,12 @@ import type { Activity } from './activity.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
-import type { Permits } from './permits.js';
+import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
 import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
 import type { TurnExecutor } from './turn-executor.js';
+import type { TurnOutcomes } from './turn-outcome.js';
+import type { TurnSettler } from './turn-settler.js';
 
 const DONE_KEPT = 50_000;
 /**
@@ -32,6 +33,8 @@ export interface ProcessorParts {
   readonly store: RunStore;
   readonly claimer: TurnClaimer;
   readonly executor: TurnExecutor;
+  readonly outcomes: TurnOutcomes;
+  readonly settler: TurnSettler;
   readonly rebuilder: Rebuilder;
   readonly finisher: Finisher;
   readonly activity: Activity;
@@ -39,7 +42,6 @@ export interface ProcessorParts {
   readonly permits: Permits;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly worker: string;
   readonly options: EngineOptions;
   /** Looks whether what a turn waits for has come already. */
   readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
@@ -73,7 +75,7 @@ export class TurnProcessor {
     await (this.inFlight.get(key) ??
       this.track(key, async () => {
         await this.parts.permits.acquire();
-        await this.drive(run, name, undefined);
+        return this.drive(run, name, undefined);
       }));
   }
 
@@ -82,11 +84,11 @@ export class TurnProcessor {
     while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight.values());
   }
 
-  private track(key: string, work: () => Promise<void>): Promise<void> {
+  private track(key: string, work: () => Promise<boolean>): Promise<void> {
     const promise = work().then(
-      () => {
+      (done) => {
         this.inFlight.delete(key);
-        this.done.set(key, this.parts.clock.now());
+        if (done) this.done.set(key, this.parts.clock.now());
       },
       (error: unknown) => {
         this.inFlight.delete(key);
@@ -98,111 +100,86 @@ export class TurnProcessor {
   }
 
   /** Drives one turn to its end with a permit that is already held. `continued`: the claim came with the settle that fired it. */
-  private async drive(run: ActiveRun, name: TurnName, continued: Continued | undefined): Promise<void> {
+  private async drive(run: ActiveRun, name: TurnName, continued: Continued | undefined): Promise<boolean> {
     const permit = new HeldPermit(this.parts.permits);
     try {
-      await this.hop(run, name, permit, continued);
+      return await this.hop(run, name, permit, continued);
     } finally {
       permit.release();
     }
   }
 
+  /** @returns whether the turn is done; false if it waits */
   private async hop(
     run: ActiveRun,
     name: TurnName,
     permit: HeldPermit,
     continued: Continued | undefined,
-  ): Promise<void> {
-    const { claimer, rebuilder, persistence, store } = this.parts;
-    let claimed: Claimed | undefined = continued && { kind: 'granted', grant: continued.grant, row: undefined };
-    let written: TurnWrite | undefined;
+  ): Promise<boolean> {
+    const { claimer, outcomes, settler, rebuilder, clock } = this.parts;
+    let claimed: Claimed | undefined = continued && { kind: 'granted', grant: continued.grant, row: 'unread' };
+    let pending: TurnWrite | undefined;
     for (let floor = 0; ; claimed = undefined) {
-      claimed ??= await claimer.claim(run, name, written ? 'again' : 'job', floor);
-      let answer: SettleAnswer;
-      let reserved = 0;
-      let fresh: TurnWrite | undefined;
-      if (claimed.kind === 'dropped') return;
+      claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', floor);
+      if (claimed.kind === 'dropped') return true;
       if (claimed.kind === 'awaiting') return this.review(run, name);
+      let answer: SettleAnswer;
+      let record: TurnRecord;
+      let fresh: TurnWrite | undefined;
+      let reserved = 0;
+      let askedAt = 0;
       if (claimed.kind === 'settled') {
         // repeating the settle names what this turn fired and is still open: its messages may be owed
-        answer = await this.settle(run, claimed.row, claimed.token, claimed.origin, 0);
+        record = claimed.row;
+        answer = await settler.settle(run, record, claimed);
       } else {
-        const isFirst = continued !== undefined && claimed.grant === continued.grant;
-        const {
-          write,
-          floor: stamp,
-          executed,
-        } = await this.outcome(run, name, claimed, written, isFirst ? continued : undefined);
-        if (stamp !== undefined) floor = stamp;
+        const { grant } = claimed;
+        const cause = continued?.grant === grant ? continued.cause : undefined;
+        // what fires from a first execution cannot have a row
+        const row = cause ? undefined : claimed.row;
+        const outcome = await outcomes.of(run, name, {
+          grant,
+          row,
+          ...(cause ? { cause } : {}),
+          ...(pending ? { pending } : {}),
+        });
+        if (outcome.floor !== undefined) floor = outcome.floor;
+        const { write, inTime } = outcome;
         if (!write) continue; // lost, cancelled, or to be claimed above a newer row: the next claim tells
-        if (executed) fresh = write;
-        await persistence.until(() => store.write(write), { runId: run.runId, ...name });
-        written = write;
-        reserved = this.reserve(run, write.record);
-        answer = await this.settle(run, write.record, write.record.token, claimed.grant.origin, reserved);
+        pending = write;
+        if (!(await this.write(write, inTime))) continue;
+        if (outcome.isFirst) fresh = write;
+        ({ record } = write);
+        reserved = this.reserve(run, record);
+        askedAt = clock.now();
+        answer = await this.settle(run, record, grant, reserved);
       }
       if (answer.kind === 'accepted') {
-        await this.advance(run, answer, permit, reserved, fresh);
-        if (written?.record.awaiting?.childRunId !== undefined) await this.parts.beganToWait(run, name);
-        return;
+        await this.advance(run, answer, permit, { reserved, askedAt, fresh });
+        if (record.status !== 'awaiting') return true;
+        await this.parts.beganToWait(run, name);
+        return false;
       }
       this.giveBack(reserved);
-      if (answer.kind === 'closed') return;
+      if (answer.kind === 'closed') return true;
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
     }
   }
 
-  /** What to write for a claimed turn: what is in the journal already, or what its node's code leads to. */
-  private async outcome(
-    run: ActiveRun,
-    name: TurnName,
-    { grant, row }: Extract<Claimed, { kind: 'granted' }>,
-    written: TurnWrite | undefined,
-    continued: Continued | undefined,
-  ): Promise<Outcome> {
-    const { executor, persistence, store } = this.parts;
-    const { token } = grant;
-    if (row && row.token >= token) return { floor: row.token };
-    if (written && (!row || row.token <= written.record.token))
-      return { write: { ...written, record: { ...written.record, token } } };
-    const adopted = row && (await executor.adopt(run, row, token));
-    if (adopted) return { write: adopted };
-    const definition = await executor.definition(run, name.nodeId, grant.origin);
-    if (!definition) throw new Error(`Node '${name.nodeId}' is not in the blueprint of run '${run.runId}'.`);
-    // What continues here was not looked up in the journal when it was claimed: do it while the node runs.
-    const look =
-      continued && !continued.cause
-        ? persistence.until(() => store.turn(run.runId, name.nodeId, name.turn), { runId: run.runId, ...name })
-        : undefined;
-    const [write, found] = await Promise.all([executor.execute(run, name, grant, definition, continued?.cause), look]);
-    if (!found) return { ...(write ? { write } : {}), executed: !row };
-    if (found.token >= token) return { floor: found.token };
-    const late = (await executor.adopt(run, found, token)) ?? write;
-    return late ? { write: late } : {};
+  /** False: the claim has run out before the write was made. After that another may have the claim, and read what is written. */
+  private write(write: TurnWrite, inTime: () => boolean): Promise<boolean> {
+    const { persistence, store } = this.parts;
+    const attempt = async () => {
+      if (!inTime()) return false;
+      await store.write(write);
+      return true;
+    };
+    return persistence.until(attempt, { runId: write.runId, nodeId: write.record.nodeId, turn: write.record.turn });
   }
 
-  private async settle(
-    run: ActiveRun,
-    record: TurnRecord,
-    token: number,
-    origin: Origin | undefined,
-    claim: number,
-  ): Promise<SettleAnswer> {
-    const { ledger, persistence, worker, options } = this.parts;
-    const settlement = settlementOf(run.plan, record, origin);
+  private async settle(run: ActiveRun, record: TurnRecord, grant: Grant, claim: number): Promise<SettleAnswer> {
     try {
-      return await persistence.until(
-        () =>
-          ledger.settle(run.runId, {
-            settlement,
-            token,
-            worker,
-            leaseMs: options.worker.leaseMs,
-            claim,
-            maxTurns: options.limits.maxTurnsPerRun,
-          }),
-        { runId: run.runId, nodeId: record.nodeId, turn: record.turn },
-      );
+      return await this.parts.settler.settle(run, record, { token: grant.token, origin: grant.origin, claim });
     } catch (error) {
       this.giveBack(claim);
       throw error;
@@ -214,8 +191,7 @@ export class TurnProcessor {
     run: ActiveRun,
     answer: Extract<SettleAnswer, { kind: 'accepted' }>,
     permit: HeldPermit,
-    reserved: number,
-    fresh: TurnWrite | undefined,
+    { reserved, askedAt, fresh }: { reserved: number; askedAt: number; fresh: TurnWrite | undefined },
   ): Promise<void> {
     const { queue, finisher, activity, executor } = this.parts;
     if (fresh) executor.remember(fresh);
@@ -224,7 +200,7 @@ export class TurnProcessor {
     for (const fired of answer.fired) {
       if (fired.token === undefined) continue;
       unused--;
-      this.continueHere(run, fired, fired.token, fresh);
+      this.continueHere(run, fired, { token: fired.token, askedAt }, fresh);
     }
     if (reserved === 0) permit.release();
     else permit.passOn(unused);
@@ -241,9 +217,15 @@ export class TurnProcessor {
   }
 
   /** Its message makes the turn durable and is on its way; nothing here waits for it. */
-  private continueHere(run: ActiveRun, fired: FiredTurn, token: number, cause: TurnWrite | undefined): void {
+  private continueHere(
+    run: ActiveRun,
+    fired: FiredTurn,
+    { token, askedAt }: { token: number; askedAt: number },
+    cause: TurnWrite | undefined,
+  ): void {
     const name = { nodeId: fired.node, turn: fired.turn };
-    const grant: Grant = { token, passes: fired.passes, claims: 1, ...(fired.origin ? { origin: fired.origin } : {}) };
+    const { passes, origin } = fired;
+    const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
     const key = turnKey(run.runId, name.nodeId, name.turn);
     this.track(key, () => this.drive(run, name, { grant, cause })).catch((error: unknown) => {
       // the message of the turn comes back and finds the claim
@@ -256,11 +238,12 @@ export class TurnProcessor {
   }
 
   /** The message of a node that waits: whoever settled it may not have come to say so. */
-  private async review(run: ActiveRun, name: TurnName): Promise<void> {
+  private async review(run: ActiveRun, name: TurnName): Promise<false> {
     const { ledger, finisher, persistence } = this.parts;
     await this.parts.beganToWait(run, name);
     const state = await persistence.until(() => ledger.read(run.runId), { runId: run.runId });
     if (state.fields.size > 0 && state.get('x') === undefined) await finisher.review(run, state.counts());
+    return false;
   }
 
   /** Permits for targets that continue here, this turn's own not counted: it is passed on. */
@@ -289,30 +272,4 @@ interface Continued {
    * after its row is written, so it had not settled before and nothing that it fires can have a row: no need to look.
    */
   readonly cause: TurnWrite | undefined;
-}
-
-interface Outcome {
-  readonly write?: TurnWrite;
-  /** The journal holds a row of this stamp: the claim must be repeated above it. */
-  readonly floor?: number;
-  /** The write comes from the node's code alone. */
-  readonly executed?: boolean;
-}
-
-/** A turn's permit, which it passes on to the first target that continues here. */
-class HeldPermit {
-  private held = true;
-
-  constructor(private readonly permits: Permits) {}
-
-  release(): void {
-    if (this.held) this.permits.release();
-    this.held = false;
-  }
-
-  /** Gives this permit and those reserved with it to the turns that continue; frees those that nobody took over. */
-  passOn(unused: number): void {
-    for (let left = unused; left > 0; left--) this.permits.release();
-    this.held = false;
-  }
 }

@@ -1,9 +1,9 @@
-import type { ClaimAnswer } from '../core/ledger-state.js';
+import { claimantOf } from '../core/identifiers.js';
+import type { ClaimAnswer } from '../core/ledger-calls.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
-import { settlementOf } from '../core/settlement.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
-import type { RunStore } from '../ports/run-store.js';
+import type { RunStore, TurnWrite } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
@@ -12,93 +12,126 @@ import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
 import type { RunContext } from './run-context.js';
 import type { TurnExecutor } from './turn-executor.js';
+import type { TurnSettler } from './turn-settler.js';
+
+export interface WaitingTurnsParts {
+  readonly store: RunStore;
+  readonly ledger: Ledger;
+  readonly queue: JobQueue;
+  readonly executor: TurnExecutor;
+  readonly settler: TurnSettler;
+  readonly rebuilder: Rebuilder;
+  readonly finisher: Finisher;
+  readonly persistence: Persistence;
+  readonly worker: string;
+  readonly options: EngineOptions;
+}
+
+/**
+ * How an attempt to settle a waiting turn went. `taken`: another has the claim and may yet settle it, or be lost.
+ * `gone`: it does not wait any more, or its run has ended.
+ */
+export type WaitEnding = 'settled' | 'taken' | 'gone';
 
 /**
  * Settles turns that wait, once what they wait for has come: the same hop as that of a worker, without the code of a
  * node. Of several that come at once, one gets the claim.
  */
 export class WaitingTurns {
-  private answers = 0;
+  private claims = 0;
 
-  constructor(
-    private readonly store: RunStore,
-    private readonly ledger: Ledger,
-    private readonly queue: JobQueue,
-    private readonly executor: TurnExecutor,
-    private readonly rebuilder: Rebuilder,
-    private readonly finisher: Finisher,
-    private readonly persistence: Persistence,
-    private readonly worker: string,
-    private readonly options: EngineOptions,
-  ) {}
+  constructor(private readonly parts: WaitingTurnsParts) {}
 
   /** The turns of a run that wait, those that have waited longest first. */
   async list(runId: string): Promise<TurnRecord[]> {
-    const rows = await this.persistence.until(() => this.store.turns(runId), { runId });
+    const rows = await this.parts.persistence.until(() => this.parts.store.turns(runId), { runId });
     return rows.filter((row) => row.status === 'awaiting').sort((a, b) => a.token - b.token);
   }
 
-  async find(runId: string, { nodeId, turn }: TurnName): Promise<TurnRecord | undefined> {
-    const row = await this.persistence.until(() => this.store.turn(runId, nodeId, turn), { runId, nodeId, turn });
+  async find(runId: string, name: TurnName): Promise<TurnRecord | undefined> {
+    const row = await this.read(runId, name);
     return row?.status === 'awaiting' ? row : undefined;
   }
 
-  /**
-   * @param ending how the turn ends; may write to the context before
-   * @returns false if the turn does not wait any more, or another settles it now
-   */
-  async settle(run: ActiveRun, row: TurnRecord, ending: (context: RunContext) => Promise<Execution>): Promise<boolean> {
+  /** @param ending how the turn ends; may write to the context before */
+  async settle(
+    run: ActiveRun,
+    row: TurnRecord,
+    ending: (context: RunContext) => Promise<Execution>,
+  ): Promise<WaitEnding> {
+    const { store, queue, executor, settler, rebuilder, finisher, persistence } = this.parts;
     const { runId } = run;
-    const grant = await this.claim(run, row, 'resume');
-    if (grant.kind !== 'granted') return false;
-    const write = await this.executor.conclude(run, row, grant, ending);
-    for (let token = grant.token; ;) {
-      const record = { ...write.record, token };
-      await this.persistence.until(() => this.store.write({ ...write, record }), { runId });
-      const settled = await this.persistence.until(
-        () =>
-          this.ledger.settle(runId, {
-            settlement: settlementOf(run.plan, record, grant.origin),
-            token,
-            worker: this.worker,
-            leaseMs: this.options.worker.leaseMs,
-            claim: 0,
-            maxTurns: this.options.limits.maxTurnsPerRun,
-          }),
-        { runId },
-      );
-      if (settled.kind === 'accepted') {
-        if (settled.open > 0) await this.finisher.unpause(run, token);
-        const jobs = settled.fired.map((f) => ({ runId, blueprintId: run.plan.id, nodeId: f.node, turn: f.turn }));
-        await Promise.all(jobs.map((job) => this.queue.publish(job)));
-        await this.finisher.review(run, settled);
-        return true;
+    // a name of its own: a worker may claim again what it holds, but of two answers one must lose
+    const claimant = claimantOf(this.parts.worker, (this.claims += 1));
+    let claimed = await this.claim(run, row, claimant, 'resume');
+    if (claimed.kind !== 'granted') return claimed.kind === 'busy' ? 'taken' : 'gone';
+    await this.watch(runId);
+    let write: TurnWrite = await executor.conclude(run, row, claimed, ending);
+    for (;;) {
+      const { token } = claimed;
+      write = { ...write, record: { ...write.record, token } };
+      await persistence.until(() => store.write(write), { runId });
+      const answer = await settler.settle(run, write.record, { token, origin: claimed.origin });
+      if (answer.kind === 'accepted') {
+        if (answer.open > 0) await finisher.unpause(run, token);
+        const jobs = answer.fired.map((f) => ({ runId, blueprintId: run.plan.id, nodeId: f.node, turn: f.turn }));
+        await Promise.all(jobs.map((job) => queue.publish(job)));
+        await finisher.review(run, answer);
+        return 'settled';
       }
-      if (settled.kind === 'closed') return false;
-      if (settled.kind === 'missing') await this.rebuilder.rebuild(run);
-      const again = await this.claim(run, row, 'again');
-      if (again.kind === 'settled') return true; // a rebuild found what was written here and accepted it
-      if (again.kind !== 'granted') return false;
-      token = again.token;
+      if (answer.kind === 'closed') return 'gone';
+      if (answer.kind === 'missing') await rebuilder.rebuild(run);
+      let again = await this.claim(run, row, claimant, 'again');
+      if (again.kind === 'awaiting') again = await this.claim(run, row, claimant, 'resume');
+      // a rebuild that found what was written here has accepted it
+      if (again.kind === 'settled') return isSame(await this.read(runId, row), write.record) ? 'settled' : 'gone';
+      if (again.kind !== 'granted') return again.kind === 'busy' ? 'taken' : 'gone';
+      claimed = again;
     }
   }
 
-  private async claim(run: ActiveRun, row: TurnRecord, mode: 'resume' | 'again'): Promise<ClaimAnswer> {
+  private async claim(
+    run: ActiveRun,
+    row: TurnRecord,
+    claimant: string,
+    mode: 'resume' | 'again',
+  ): Promise<ClaimAnswer> {
+    const { ledger, persistence, rebuilder, options } = this.parts;
     const { runId } = run;
-    const request = {
-      node: row.nodeId,
-      turn: row.turn,
-      // a name of its own: a worker may claim again what it holds, but of two answers one must lose
-      worker: `${this.worker}/${(this.answers += 1)}`,
-      leaseMs: this.options.worker.leaseMs,
-      floor: row.token,
-      mode,
-    };
+    const { leaseMs } = options.worker;
+    const request = { node: row.nodeId, turn: row.turn, worker: claimant, leaseMs, floor: row.token, mode };
+    // before the claim: if this process is lost with it, somebody must come to look
+    await this.watch(runId);
     for (let rebuilt = false; ; rebuilt = true) {
-      const answer = await this.persistence.until(() => this.ledger.claim(runId, request), { runId });
-      if (answer.kind === 'missing') await this.rebuilder.rebuild(run);
-      else if (answer.kind === 'unknown' && !rebuilt) await this.rebuilder.rebuild(run, answer.incarnation);
+      const answer = await persistence.until(() => ledger.claim(runId, request), { runId });
+      if (answer.kind === 'missing') await rebuilder.rebuild(run);
+      else if (answer.kind === 'unknown' && !rebuilt) await rebuilder.rebuild(run, answer.incarnation);
       else return answer;
     }
   }
+
+  /** The run is looked after from now on, and this process, which may be no worker, counts as alive while it settles. */
+  private async watch(runId: string): Promise<void> {
+    const { ledger, persistence, worker, options } = this.parts;
+    await persistence.until(
+      () => Promise.all([ledger.touch([runId]), ledger.beat(worker, options.worker.livenessMs)]),
+      { runId },
+    );
+  }
+
+  private read(runId: string, { nodeId, turn }: TurnName): Promise<TurnRecord | undefined> {
+    const { persistence, store } = this.parts;
+    return persistence.until(() => store.turn(runId, nodeId, turn), { runId, nodeId, turn });
+  }
+}
+
+/** Whether a row is the one that was written here, under whatever token. */
+function isSame(row: TurnRecord | undefined, own: TurnRecord): boolean {
+  return (
+    row !== undefined &&
+    row.status === own.status &&
+    row.output === own.output &&
+    row.action === own.action &&
+    row.endedAt === own.endedAt
+  );
 }

@@ -196,7 +196,8 @@ export class History {
       const now = await side.drop(String(ranks.token(last)));
       const highest = Math.max(now, ranks.highest + 1);
       this.incarnation = ranks.meet(highest);
-      const state = replayJournal(this.plan, rows, {
+      const restamped = rows.map((row) => ({ ...row, token: highest }));
+      const state = replayJournal(this.plan, restamped, {
         token: highest,
         now,
         graceMs: command.graceOver ? 0 : LONG_LEASE_MS,

@@ -104,7 +104,7 @@ export function rebuildContract(open: OpenLedger): void {
     const rebuild = async (graceMs: number) => {
       const run = new LedgerRun(bench.ledger, SHAPES.diamond);
       const { lock, now } = locked(await bench.ledger.lock(run.runId, 'w9', LONG_LEASE_MS));
-      const rows = [turnRecord('a', { token: 1, taken: ['b', 'c'] })];
+      const rows = [turnRecord('a', { token: now, taken: ['b', 'c'] })];
       const state = replayJournal(run.plan, rows, { token: now, now, graceMs, maxTurns: 1000 });
       expect(await bench.ledger.install(run.runId, state, lock)).toBe(true);
       return { run, token: now };

@@ -21,10 +21,10 @@ describe('a replayed ledger', () => {
     expect(claim('job', NOW + 1_000_000)).toBe('granted');
   });
 
-  it('has what is settled under the token of the rebuild, and grants above it', () => {
-    const state = replayJournal(diamond, [turnRecord('a', { token: 7, taken: ['b', 'c'] })], options);
+  it('has what is settled under the tokens of its rows, and grants above that of the rebuild', () => {
+    const state = replayJournal(diamond, [turnRecord('a', { token: NOW + 2, taken: ['b', 'c'] })], options);
     expect(turnsOf(state)).toEqual(['a@1 done', 'b@1 open', 'c@1 open']);
-    expect(state.turn('a', '1')?.token).toBe(NOW + 5);
+    expect(state.turn('a', '1')?.token).toBe(NOW + 2);
     const granted = state.claim({ node: 'b', turn: '1', worker: 'w', leaseMs: 1, floor: 0, mode: 'again' }, NOW);
     expect(granted).toMatchObject({ kind: 'granted', token: NOW + 6 });
   });

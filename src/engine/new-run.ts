@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { assertContextKey } from '../core/identifiers.js';
+import { stableJson, type BlueprintPlan } from '../core/plan.js';
+import type { RunRecord } from '../core/run.js';
+import type { ValueCodec } from '../core/value-codec.js';
+
+/**
+ * The initial context as a run record holds it.
+ * @throws ContextKeyRefusedError, ValueNotSerializableError, ValueTooLargeError
+ */
+export function encodeInput(context: Record<string, unknown>, codec: ValueCodec): string {
+  const entries = Object.entries(context).map(([key, value]) => {
+    assertContextKey(key);
+    return [key, codec.encode(value, `The initial context value '${key}'`)] as const;
+  });
+  return stableJson(Object.fromEntries(entries));
+}
+
+/** The record of a run that is to be accepted now. */
+export function newRun(
+  plan: BlueprintPlan,
+  runId: string,
+  input: string,
+  createdAt: number,
+  { tags = [], parent }: Pick<Partial<RunRecord>, 'tags' | 'parent'> = {},
+): RunRecord {
+  return {
+    runId,
+    blueprintId: plan.id,
+    blueprintVersion: plan.version,
+    blueprintHash: plan.hash,
+    input,
+    inputHash: createHash('sha256').update(input).digest('hex'),
+    tags: [...tags],
+    ...(parent ? { parent } : {}),
+    createdAt,
+    status: 'running',
+  };
+}

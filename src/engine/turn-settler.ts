@@ -1,0 +1,39 @@
+import type { SettleAnswer } from '../core/ledger-calls.js';
+import type { TurnRecord } from '../core/run.js';
+import { settlementOf, type Origin } from '../core/settlement.js';
+import type { Ledger } from '../ports/ledger.js';
+import type { ActiveRun } from './active-run.js';
+import type { EngineOptions } from './engine-options.js';
+import type { Persistence } from './persistence.js';
+
+/** Tells the ledger how a turn ended, as its journal row says. */
+export class TurnSettler {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly persistence: Persistence,
+    private readonly worker: string,
+    private readonly options: EngineOptions,
+  ) {}
+
+  /** `claim`: how many of the turns that fire are claimed for this worker in the same call. */
+  settle(
+    run: ActiveRun,
+    record: TurnRecord,
+    { token, origin, claim = 0 }: { token: number; origin?: Origin | undefined; claim?: number },
+  ): Promise<SettleAnswer> {
+    const { runId } = run;
+    const request = {
+      settlement: settlementOf(run.plan, record, origin),
+      token,
+      worker: this.worker,
+      leaseMs: this.options.worker.leaseMs,
+      claim,
+      maxTurns: this.options.limits.maxTurnsPerRun,
+    };
+    return this.persistence.until(() => this.ledger.settle(runId, request), {
+      runId,
+      nodeId: record.nodeId,
+      turn: record.turn,
+    });
+  }
+}
