@@ -30,8 +30,8 @@ export class Advance {
       this.ledger.set(name, [node, turn, gather ?? ''].join(SEP));
       if (gather !== undefined) this.ledger.add(field('m', gather), 1);
     }
-    const passes = this.ledger.turn(node, turn)?.passes ?? [];
-    this.fire({ node: id, when: 'joined' }, turnOfPasses([]), passes, this.round + 1);
+    const target = { node: id, when: 'joined', leads: this.request.settlement.dynamicLeads ?? [] } as const;
+    this.fire(target, turnOfPasses([]), this.ledger.turn(node, turn)?.passes ?? [], this.round + 1);
   }
 
   /** @param late the target's rescuer has settled before this node failed: if it took an edge, that counts now */
@@ -43,6 +43,10 @@ export class Advance {
         target.turn ??
         turnOfEntry(passes, target.entry?.source ?? '', target.entry?.turn ?? '', target.entry?.plain ?? true);
       this.fire(target, turn, passes, this.round + 1);
+      return;
+    }
+    if (target.when === 'settled') {
+      if (target.taken) this.raise(field('k', target.node, passes.join(PASS_SEP)));
       return;
     }
     const turn = turnOfPasses(passes);
@@ -63,6 +67,27 @@ export class Advance {
     if (takenIn < lastIn) return;
     if (Number(this.ledger.get(field('d', target.node)) ?? 0) < awaited) return;
     if (this.arrived(target, passes) >= target.need) this.fire(target, turn, passes, takenIn + 1);
+  }
+
+  /** A `settled` join becomes ready once an edge into it was taken and no open turn leads to it any more. */
+  review(target: SettlementTarget): void {
+    const passes = this.ledger.resolve(target.passes);
+    const taken = this.ledger.get(field('k', target.node, passes.join(PASS_SEP)));
+    if (taken === undefined) return;
+    let round = Number(taken);
+    for (let depth = 0; depth <= passes.length; depth++) {
+      const prefix = passes.slice(0, depth).join(PASS_SEP);
+      if (Number(this.ledger.get(field('u', target.node, prefix)) ?? 0) !== 0) return;
+      round = Math.max(round, Number(this.ledger.get(field('r', target.node, prefix)) ?? 0));
+    }
+    this.fire(target, turnOfPasses(passes), passes, round + 1);
+  }
+
+  /** The settled turn does not lead to `settled` joins any more. */
+  leave(passes: readonly string[]): void {
+    const { leads = [] } = this.request.settlement;
+    this.ledger.addLeads(leads, passes, -1);
+    for (const { join, depth } of leads) this.raise(field('r', join, passes.slice(0, depth).join(PASS_SEP)));
   }
 
   private raise(mark: string): void {
@@ -109,7 +134,7 @@ export class Advance {
   }
 
   private fire(
-    target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass'>,
+    target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass' | 'leads'>,
     turn: string,
     passes: string[],
     round: number,
@@ -128,6 +153,7 @@ export class Advance {
     }
     ledger.add('o', 1);
     ledger.add('q', 1);
+    ledger.addLeads(target.leads ?? [], passes, 1);
     if (target.when === 'each') {
       const last = ledger.get(field('l', node));
       ledger.set(field('l', node), turn);

@@ -1,3 +1,4 @@
+import type { Lead } from './leads.js';
 import type { Origin, PassRef } from './settlement.js';
 import { BEFORE_FIRST_PASS } from './turns.js';
 
@@ -27,9 +28,10 @@ export interface TurnField {
  * Fields: `x` end status once closed · `i` incarnation · `t` highest token · `o` open turns · `w` awaiting turns ·
  * `q` turns so far · `e` a node failed · `y` a node was rescued · `s node turn` state of a turn · `v node` origin of a
  * dynamic node · `g loop` current pass · `a target from passes` an arrival · `n target group passes` how many distinct
- * arrivals · `r target passes` the highest round of a first arrival · `k target passes` that of a taken edge · `m target` dynamic nodes to gather · `d target` those gathered ·
- * `b node passes` failed and rescued · `l node` the turn of an `any` node that fired last · `h node turn` the turn of the
- * same node that is queued behind this one.
+ * arrivals · `r target passes` the highest round of a first arrival, or of what led to a `settled` join · `k target passes`
+ * that of a taken edge · `m target` dynamic nodes to gather · `d target` those gathered · `b node passes` failed and
+ * rescued · `l node` the turn of an `any` node that fired last · `h node turn` the turn of the same node that is queued
+ * behind this one · `u join passes` how many open turns of these passes may lead to a `settled` join.
  */
 export class LedgerFields {
   constructor(readonly fields: Map<string, string> = new Map()) {}
@@ -70,10 +72,16 @@ export class LedgerFields {
     );
   }
 
-  makeReady(node: string, turn: string, passes: string[]): void {
+  makeReady(node: string, turn: string, passes: string[], leads: readonly Lead[] = []): void {
     this.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0, round: 0 });
     this.add('o', 1);
     this.add('q', 1);
+    this.addLeads(leads, passes, 1);
+  }
+
+  /** Counts an open turn of these passes, or that there is one less. */
+  addLeads(leads: readonly Lead[], passes: readonly string[], by: 1 | -1): void {
+    for (const { join, depth } of leads) this.add(field('u', join, passes.slice(0, depth).join(PASS_SEP)), by);
   }
 
   nextToken(now: number, floor: number): number {

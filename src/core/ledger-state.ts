@@ -1,10 +1,18 @@
 import { Advance } from './advance.js';
 import type { ClaimAnswer, ClaimRequest, RunCounts, SettleAnswer, SettleRequest } from './ledger-calls.js';
 import { field, LedgerFields, NOBODY, PASS_SEP, SEP, type TurnField } from './ledger-fields.js';
+import type { Lead } from './leads.js';
 import type { Origin } from './settlement.js';
 import { turnOfPasses } from './turns.js';
 
 export type * from './ledger-calls.js';
+
+export interface StartTurn {
+  readonly node: string;
+  readonly passes: readonly string[];
+  /** `settled` joins that the turn may lead to. */
+  readonly leads?: readonly Lead[];
+}
 
 /** How soon to ask again for a turn that is queued. */
 export const QUEUED_RETRY_MS = 200;
@@ -17,11 +25,11 @@ export const QUEUED_RETRY_MS = 200;
  */
 export class LedgerState extends LedgerFields {
   /** Makes the turns ready that a run begins with. */
-  open(starts: readonly { node: string; passes: readonly string[] }[], incarnation: string, token: number): void {
+  open(starts: readonly StartTurn[], incarnation: string, token: number): void {
     this.set('i', incarnation);
     this.set('t', String(token));
     for (const name of ['o', 'w', 'q']) this.set(name, '0');
-    for (const { node, passes } of starts) this.makeReady(node, turnOfPasses(passes), [...passes]);
+    for (const { node, passes, leads } of starts) this.makeReady(node, turnOfPasses(passes), [...passes], leads);
   }
 
   claim(request: ClaimRequest, now: number): ClaimAnswer {
@@ -102,6 +110,7 @@ export class LedgerState extends LedgerFields {
     if (end !== undefined) return { kind: 'closed', status: end };
     const found = this.turn(settlement.node, settlement.turn);
     const awaits = settlement.outcome === 'awaiting';
+    let ended = false;
     const settledAs = awaits ? 'W' : 'D';
     if (found?.state === 'D' || (found?.state === 'W' && awaits)) {
       if (found.token !== token || found.state !== settledAs) return { kind: 'lost' };
@@ -114,6 +123,7 @@ export class LedgerState extends LedgerFields {
       if (awaits) this.add('w', 1);
       if (settlement.outcome === 'failed') this.set('e', '1');
       if (settlement.outcome === 'rescued') this.set('y', '1');
+      ended = !awaits;
     }
     const advance = new Advance(this, request, now);
     if (settlement.rescuedPasses)
@@ -127,6 +137,9 @@ export class LedgerState extends LedgerFields {
     ) {
       for (const target of settlement.late.targets) advance.tell(target, 'late');
     }
+    // after what this turn leads to has been counted
+    if (ended) advance.leave(found.passes);
+    for (const join of settlement.settling ?? []) advance.review(join);
     return {
       kind: 'accepted',
       fired: advance.fired,

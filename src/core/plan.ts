@@ -7,6 +7,7 @@ import {
   type WorkflowBlueprint,
 } from 'flowcraft';
 import { BlueprintInvalidError } from './errors.js';
+import { leadsOf, type Lead } from './leads.js';
 import { bodyOf, loopsAround } from './loops.js';
 
 /** `settled` and `first` are extensions of this package; flowcraft knows `all` and `any`. */
@@ -31,6 +32,8 @@ export interface PlanNode {
   /** The nodes that this one stands in for when they fail, directly or as the fallback of their fallback. */
   readonly rescues: readonly string[];
   readonly hasConditionalEntry: boolean;
+  /** The `settled` joins that this node may lead to. */
+  readonly leads: readonly Lead[];
 }
 
 /** What is computed once for each version of a blueprint. Immutable. */
@@ -73,14 +76,14 @@ export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
   for (const node of blueprint.nodes) {
     if (node.uses === 'loop-controller') bodies.set(node.id, bodyOf(node.id, blueprint, startNodeIds));
   }
-  const nodes = new Map<string, PlanNode>();
+  const vertices: Omit<PlanNode, 'leads'>[] = [];
   const incoming = groupBy(blueprint.edges, (e) => e.target);
   const outgoing = groupBy(blueprint.edges, (e) => e.source);
   for (const definition of blueprint.nodes) {
     const { id } = definition;
     const into = incoming.get(id) ?? [];
     const edges = outgoing.get(id) ?? [];
-    nodes.set(id, {
+    vertices.push({
       id,
       definition,
       join: joinStrategyOf(definition),
@@ -95,6 +98,8 @@ export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
       hasConditionalEntry: into.some((e) => e.condition !== undefined && e.condition !== ''),
     });
   }
+  const leads = leadsOf(vertices);
+  const nodes = new Map(vertices.map((node) => [node.id, { ...node, leads: leads.get(node.id) ?? [] }]));
   return {
     id: blueprint.id,
     version: blueprint.metadata?.version ?? null,

@@ -1,15 +1,16 @@
 import { NOBODY } from './ledger-fields.js';
-import { LedgerState } from './ledger-state.js';
+import { LedgerState, type StartTurn } from './ledger-state.js';
 import type { BlueprintPlan } from './plan.js';
 import type { TurnRecord } from './run.js';
 import { settlementOf } from './settlement.js';
 import { BEFORE_FIRST_PASS, turnOfPasses } from './turns.js';
 
 /** The turns that a run of this plan begins with. */
-export function startTurns(plan: BlueprintPlan): { node: string; turn: string; passes: string[] }[] {
+export function startTurns(plan: BlueprintPlan): (StartTurn & { readonly turn: string })[] {
   return plan.startNodeIds.map((node) => {
-    const passes = (plan.nodes.get(node)?.loops ?? []).map(() => BEFORE_FIRST_PASS);
-    return { node, turn: turnOfPasses(passes), passes };
+    const { loops = [], leads = [] } = plan.nodes.get(node) ?? {};
+    const passes = loops.map(() => BEFORE_FIRST_PASS);
+    return { node, turn: turnOfPasses(passes), passes, ...(leads.length > 0 ? { leads } : {}) };
   });
 }
 

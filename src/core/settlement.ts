@@ -1,3 +1,4 @@
+import { sharedDepth, type Lead } from './leads.js';
 import type { BlueprintPlan, PlanNode } from './plan.js';
 import type { TurnRecord } from './run.js';
 import { turnOfArrival, turnOfNextPass, FIRST_TURN } from './turns.js';
@@ -15,8 +16,11 @@ export interface Arrival {
 
 export interface SettlementTarget {
   readonly node: string;
-  /** `each`: ready at each taken arrival (any). `once`: at the first (first). `joined`: when all have arrived (all). */
-  readonly when: 'each' | 'once' | 'joined';
+  /**
+   * `each`: ready at each taken arrival (any). `once`: at the first (first). `joined`: when all have arrived (all).
+   * `settled`: when an edge was taken and no open turn leads to it any more (settled).
+   */
+  readonly when: 'each' | 'once' | 'joined' | 'settled';
   readonly taken: boolean;
   readonly arrivals: readonly Arrival[];
   /** How many distinct predecessors the blueprint gives the target. */
@@ -32,6 +36,8 @@ export interface SettlementTarget {
   readonly opensPass?: true;
   /** The arrivals are those of dynamic nodes, which are counted for themselves. */
   readonly gathers?: true;
+  /** `settled` joins that a turn of the target may lead to. */
+  readonly leads?: readonly Lead[];
 }
 
 /** What the ledger is told when a turn settles: a pure function of the plan and the journal row. */
@@ -54,6 +60,12 @@ export interface Settlement {
   /** Nodes that this turn added to the run, and the node that gathers them. */
   readonly dynamic: readonly string[];
   readonly gather?: string;
+  /** `settled` joins that the dynamic nodes may lead to. */
+  readonly dynamicLeads?: readonly Lead[];
+  /** `settled` joins that this turn does not lead to any more. */
+  readonly leads?: readonly Lead[];
+  /** `settled` joins that may become ready by that, or because an edge was taken into them; in the order to look at them. */
+  readonly settling?: readonly SettlementTarget[];
 }
 
 /** Where a dynamic node comes from, and the node that waits for it. */
@@ -67,25 +79,42 @@ const PAUSING_TYPES: ReadonlySet<string> = new Set(['wait', 'sleep']);
 
 /** Derives the settlement from a journal row; `origin` only for the row of a dynamic node. */
 export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Origin): Settlement {
+  const node = plan.nodes.get(row.nodeId);
   const base = {
     node: row.nodeId,
     turn: row.turn,
-    dynamic: (row.dynamicNodes ?? []).map((n) => n.id),
-    ...(plan.nodes.get(row.nodeId)?.isController ? { opensPasses: true as const } : {}),
-    ...(PAUSING_TYPES.has(plan.nodes.get(row.nodeId)?.definition.uses ?? '') ? { pauses: true as const } : {}),
+    ...(node?.isController ? { opensPasses: true as const } : {}),
+    ...(PAUSING_TYPES.has(node?.definition.uses ?? '') ? { pauses: true as const } : {}),
   };
-  const gather = row.gather !== undefined && plan.nodes.has(row.gather) ? { gather: row.gather } : {};
   if (row.status === 'awaiting') return { ...base, outcome: 'awaiting', targets: [], dynamic: [] };
-  const node = plan.nodes.get(row.nodeId);
-  if (!node)
-    return {
-      ...base,
-      ...gather,
-      outcome: row.status === 'completed' ? 'completed' : 'failed',
-      targets: dynamicTargets(plan, row, origin),
-    };
-  const known = new Map(node.loops.map((loop, i) => [loop, row.passes[i] ?? null] as const));
-  if (node.isController) known.set(node.id, row.turn); // its own pass, even if a redelivery finds the loop in a later one
+  const creator = node ?? plan.nodes.get(origin?.creator ?? '');
+  const gather = row.gather !== undefined && plan.nodes.has(row.gather) ? row.gather : undefined;
+  const dynamicLeads = gatherLeads(plan, creator, gather);
+  const added = {
+    dynamic: (row.dynamicNodes ?? []).map((n) => n.id),
+    ...(gather === undefined ? {} : { gather }),
+    ...(dynamicLeads.length > 0 ? { dynamicLeads } : {}),
+  };
+  const loops = creator?.loops ?? [];
+  const known = new Map(loops.map((loop, i) => [loop, row.passes[i] ?? null] as const));
+  if (node?.isController) known.set(node.id, row.turn); // its own pass, even if a redelivery finds the loop in a later one
+  const leads = node?.leads ?? gatherLeads(plan, creator, origin?.gather);
+  const settling = (targets: readonly SettlementTarget[]) => settlingOf(plan, known, leads, targets);
+  if (!node) {
+    const targets = dynamicTargets(plan, row, known, origin);
+    const outcome = row.status === 'completed' ? 'completed' : 'failed';
+    return { ...base, ...added, outcome, targets, ...settling(targets) };
+  }
+  const { targets, ...outcome } = outcomeOf(plan, node, row, known);
+  return { ...base, ...added, ...outcome, targets, ...settling(targets) };
+}
+
+function outcomeOf(
+  plan: BlueprintPlan,
+  node: PlanNode,
+  row: TurnRecord,
+  known: ReadonlyMap<string, string | null>,
+): Pick<Settlement, 'outcome' | 'targets' | 'late' | 'rescuedPasses'> {
   const target = (id: string, taken: boolean, arrivals: readonly Arrival[]) =>
     targetOf(plan, node, row, known, id, taken, arrivals);
   const own: Arrival = { from: node.id, passes: passesAround(node, known) };
@@ -108,12 +137,11 @@ export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Orig
       ];
       return target(id, row.taken.includes(id), arrivals);
     });
-    return { ...base, ...gather, outcome: 'completed', targets };
+    return { outcome: 'completed', targets };
   }
   if (row.rescuer !== undefined && plan.nodes.has(row.rescuer)) {
     const rescuer = plan.nodes.get(row.rescuer) as PlanNode;
     return {
-      ...base,
       outcome: 'rescued',
       targets: [target(rescuer.id, true, [])],
       rescuedPasses: own.passes,
@@ -125,8 +153,35 @@ export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Orig
     };
   }
   // What failed has not completed; those whose last rescuer it was have, with the output null.
-  const targets = [...new Set(inherited)].map((id) => target(id, false, rescuedBefore(id)));
-  return { ...base, outcome: 'failed', targets };
+  return { outcome: 'failed', targets: [...new Set(inherited)].map((id) => target(id, false, rescuedBefore(id))) };
+}
+
+/** What the dynamic nodes of this creator may lead to: their gather, and what that leads to. */
+function gatherLeads(plan: BlueprintPlan, creator: PlanNode | undefined, gatherId: string | undefined): Lead[] {
+  const gather = plan.nodes.get(gatherId ?? '');
+  if (!gather) return [];
+  const joins = [...(gather.join === 'settled' ? [gather.id] : []), ...gather.leads.map(({ join }) => join)];
+  return joins.map((join) => ({
+    join,
+    depth: sharedDepth(creator?.loops ?? [], plan.nodes.get(join)?.loops ?? []),
+  }));
+}
+
+function settlingOf(
+  plan: BlueprintPlan,
+  known: ReadonlyMap<string, string | null>,
+  leads: readonly Lead[],
+  targets: readonly SettlementTarget[],
+): Pick<Settlement, 'leads' | 'settling'> {
+  const joins = new Set(leads.map(({ join }) => join));
+  // a loop's controller is not one that leads to the joins within, but may take an edge to one
+  for (const { node, when, taken } of targets) if (when === 'settled' && taken) joins.add(node);
+  if (joins.size === 0) return {};
+  const settling = [...joins].map((id) => {
+    const node = plan.nodes.get(id) as PlanNode;
+    return { ...baseOf(plan, node, known), when: 'settled' as const, taken: false, arrivals: [] };
+  });
+  return { ...(leads.length > 0 ? { leads } : {}), settling };
 }
 
 /** A fallback that nothing else leads to can no longer run once the only node that names it has completed. */
@@ -145,18 +200,11 @@ function targetOf(
   arrivals: readonly Arrival[],
 ): SettlementTarget {
   const node = plan.nodes.get(id) as PlanNode;
-  const base = {
-    node: id,
-    taken,
-    arrivals,
-    need: node.predecessors.length,
-    passes: passesAround(node, known),
-    groups: groupsOf(plan, node),
-    ...(node.isController ? { opensPass: true as const } : {}),
-  };
+  const base = { ...baseOf(plan, node, known), taken, arrivals };
   // A fallback is no join of its edges: failing is what leads to it.
   if (row.rescuer === id) return { ...base, when: node.predecessors.length === 0 ? 'once' : 'joined' };
   if (node.join === 'first') return { ...base, when: 'once' };
+  if (node.join === 'settled') return { ...base, when: 'settled' };
   if (node.join !== 'any') return { ...base, when: 'joined' };
   if (!node.isController) return { ...base, when: 'each', turn: turnOfArrival(source.id, row.turn) };
   const pass = known.get(id);
@@ -166,25 +214,41 @@ function targetOf(
   return { ...base, when: 'each', entry: { source: source.id, turn: row.turn, plain } };
 }
 
-function dynamicTargets(plan: BlueprintPlan, row: TurnRecord, origin: Origin | undefined): SettlementTarget[] {
+const WHEN = { any: 'each', first: 'once', settled: 'settled', all: 'joined' } as const;
+
+function dynamicTargets(
+  plan: BlueprintPlan,
+  row: TurnRecord,
+  known: ReadonlyMap<string, string | null>,
+  origin: Origin | undefined,
+): SettlementTarget[] {
   const gather = origin?.gather === undefined ? undefined : plan.nodes.get(origin.gather);
   if (!gather || row.status !== 'completed') return [];
-  const loops = plan.nodes.get(origin?.creator ?? '')?.loops ?? [];
-  const known = new Map(loops.map((loop, i) => [loop, row.passes[i] ?? null] as const));
   return [
     {
-      node: gather.id,
-      when: gather.join === 'any' ? 'each' : gather.join === 'first' ? 'once' : 'joined',
+      ...baseOf(plan, gather, known),
+      when: WHEN[gather.join],
       taken: !gather.hasConditionalEntry,
       arrivals: [{ from: row.nodeId, passes: [] }],
-      need: gather.predecessors.length,
-      passes: passesAround(gather, known),
       gathers: true,
-      groups: groupsOf(plan, gather),
       ...(gather.join === 'any' ? { turn: turnOfArrival(row.nodeId, row.turn) } : {}),
-      ...(gather.isController ? { opensPass: true as const } : {}),
     },
   ];
+}
+
+function baseOf(
+  plan: BlueprintPlan,
+  node: PlanNode,
+  known: ReadonlyMap<string, string | null>,
+): Pick<SettlementTarget, 'node' | 'need' | 'passes' | 'groups' | 'opensPass' | 'leads'> {
+  return {
+    node: node.id,
+    need: node.predecessors.length,
+    passes: passesAround(node, known),
+    groups: groupsOf(plan, node),
+    ...(node.isController ? { opensPass: true as const } : {}),
+    ...(node.leads.length > 0 ? { leads: node.leads } : {}),
+  };
 }
 
 function passesAround(node: PlanNode, known: ReadonlyMap<string, string | null>): PassRef[] {

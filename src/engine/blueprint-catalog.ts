@@ -2,6 +2,7 @@ import { lintBlueprint, type WorkflowBlueprint } from 'flowcraft';
 import { LRUCache } from 'lru-cache';
 import { BlueprintNotFoundError, NodeImplementationMissingError } from '../core/errors.js';
 import { planBlueprint, type BlueprintPlan } from '../core/plan.js';
+import { starvedJoins } from '../core/starved-joins.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { BlueprintSettings } from './engine-options.js';
@@ -113,26 +114,9 @@ export class BlueprintCatalog {
     }
     for (const nodeId of starvedJoins(plan)) {
       this.logger.warn(
-        `Blueprint '${plan.id}': the join '${nodeId}' waits for all of its predecessors, but some of them lie behind a choice; if one is not taken, the join never runs. Set config.joinStrategy to 'any' if that is not meant.`,
+        `Blueprint '${plan.id}': the join '${nodeId}' waits for all of its predecessors, but they lie behind different choices: if one of them is not taken, the join never runs, and nothing after it. Set its config.joinStrategy to 'settled' (runs once, with those that were taken) or 'any' (runs for each).`,
         { nodeId },
       );
     }
   }
-}
-
-/** `all` joins with a predecessor whose every way in is a conditional or an action edge. */
-function starvedJoins(plan: BlueprintPlan): string[] {
-  const { edges } = plan.blueprint;
-  const optional = (id: string) => {
-    const into = edges.filter((e) => e.target === id);
-    return (
-      into.length > 0 &&
-      into.every(
-        (e) => (e.condition !== undefined || e.action !== undefined) && !plan.nodes.get(e.source)?.isController,
-      )
-    );
-  };
-  return [...plan.nodes.values()]
-    .filter((node) => node.join === 'all' && node.predecessors.length > 1 && node.predecessors.some(optional))
-    .map((node) => node.id);
 }

@@ -128,7 +128,7 @@ const randomBlueprint: fc.Arbitrary<WorkflowBlueprint> = fc
   .record({
     size: fc.integer({ min: 2, max: LETTERS.length }),
     edges: fc.array(fc.tuple(fc.nat(6), fc.nat(6)), { minLength: 2, maxLength: 12 }),
-    joins: fc.array(fc.constantFrom('all', 'all', 'any', 'first'), { minLength: 7, maxLength: 7 }),
+    joins: fc.array(fc.constantFrom('all', 'all', 'any', 'first', 'settled'), { minLength: 7, maxLength: 7 }),
     fallbacks: fc.array(fc.option(fc.nat(6), { freq: 3 }), { minLength: 7, maxLength: 7 }),
     controllers: fc.array(rarely, { minLength: 7, maxLength: 7 }),
   })

@@ -99,6 +99,45 @@ export function joinContract(open: OpenLedger): void {
     expect(await run.pass('b')).toMatchObject({ fired: [], open: 0 });
   });
 
+  describe('a join of what has settled', () => {
+    it('becomes ready once nothing that is open leads to it, if an edge was taken', async () => {
+      const run = await start('settled');
+      await run.pass('a', '1', taken('b', 'f'));
+      expect((await run.pass('b')).fired).toEqual([]);
+      expect(await run.claim('d')).toMatchObject({ kind: 'unknown' });
+      const claim = granted(await run.claim('f'));
+      const failed = { row: { status: 'failed' as const, taken: [] } };
+      for (let i = 0; i < 2; i++)
+        expect(names(accepted(await run.settle(claim, 'f', '1', failed)).fired)).toEqual(['d@1']);
+      expect(names((await run.pass('d')).fired)).toEqual(['e@1']);
+      expect(accepted(await run.settle(claim, 'f', '1', failed)).fired).toEqual([]);
+    });
+
+    it('waits for what waits', async () => {
+      const run = await start('settled');
+      await run.pass('a');
+      await run.pass('b');
+      await run.pass('c');
+      await run.pass('f', '1', { row: { status: 'awaiting', taken: [] } });
+      expect(await run.claim('d')).toMatchObject({ kind: 'unknown' });
+      const claim = granted(await run.claim('f', '1', { mode: 'resume' }));
+      expect(names(accepted(await run.settle(claim, 'f')).fired)).toEqual(['d@1']);
+    });
+
+    it('becomes ready in each pass of its loop', async () => {
+      const run = await start('settledLoop');
+      await run.pass('start');
+      for (const pass of ['1', '2']) {
+        await run.pass('l', pass, taken('x'));
+        await run.pass('x', pass);
+        await run.pass('y', pass, taken());
+        expect(names((await run.pass('z', pass)).fired)).toEqual([`d@${pass}`]);
+        await run.pass('d', pass);
+      }
+      expect(names((await run.pass('l', '3', taken('end'))).fired)).toEqual(['end@1']);
+    });
+  });
+
   it('a choice makes only the taken target ready', async () => {
     const run = await start('choice');
     expect(names((await run.pass('a', '1', taken('c'))).fired)).toEqual(['c@1']);

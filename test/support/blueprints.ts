@@ -34,6 +34,10 @@ export const CONTROLLER: NodeSpec = {
   config: { joinStrategy: 'any' },
 };
 
+/** flowcraft's types know two strategies only. */
+const SETTLED: NodeSpec = { config: { joinStrategy: 'settled' } as never };
+const SETTLED_D = { d: SETTLED };
+
 /** The shapes that the tests of joins go through, by name. */
 export const SHAPES = {
   chain: blueprint('chain', 'a>b b>c'),
@@ -41,6 +45,22 @@ export const SHAPES = {
   wide: blueprint('wide', 'a>b1 a>b2 a>b3 a>b4 a>b5 b1>z b2>z b3>z b4>z b5>z'),
   any: blueprint('any', 'a>b a>c b>d c>d d>e', { d: { config: { joinStrategy: 'any' } } }),
   first: blueprint('first', 'a>b a>c b>d c>d', { d: { config: { joinStrategy: 'first' } as never } }),
+  settled: blueprint('settled', 'a>b a>c:yes a>f b>d c>d f>d d>e', SETTLED_D),
+  settledChain: blueprint('settledChain', 'a>b a>c a>x b>d c>d d>e x>y y>e', { ...SETTLED_D, e: SETTLED }),
+  settledLoop: blueprint('settledLoop', 'start>l l>x:continue x>y x>z y>d z>d d>l l>end:break start>end', {
+    l: CONTROLLER,
+    ...SETTLED_D,
+    end: SETTLED,
+  }),
+  settledCycle: blueprint('settledCycle', 's>p s>d p>q q>p:again q>d:done d>r', {
+    p: { config: { joinStrategy: 'any' } },
+    ...SETTLED_D,
+  }),
+  settledBatch: blueprint('settledBatch', 'a>s a>d s>g g>d', {
+    s: { uses: 'batch-scatter', params: { workerUsesKey: 'step', outputKey: 'out', gatherNodeId: 'g' } },
+    g: { uses: 'batch-gather', params: { outputKey: 'out', gatherNodeId: 'g' }, ...SETTLED },
+    ...SETTLED_D,
+  }),
   choice: blueprint('choice', 'a>b:yes a>c:no b>d c>d', { d: { config: { joinStrategy: 'any' } } }),
   loop: blueprint('loop', 'start>l l>x:continue x>y x>z y>w z>w w>l l>end:break', { l: CONTROLLER }),
   nested: blueprint('nested', 'start>o o>i:continue i>x:continue x>i i>e:break e>o o>end:break', {

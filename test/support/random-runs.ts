@@ -11,7 +11,7 @@ export const acyclicBlueprints: fc.Arbitrary<WorkflowBlueprint> = fc
   .record({
     size: fc.integer({ min: 2, max: IDS.length }),
     edges: fc.array(fc.tuple(fc.nat(7), fc.nat(7)), { minLength: 1, maxLength: 14 }),
-    joins: fc.array(fc.constantFrom('all', 'all', 'all', 'any', 'first'), { minLength: 8, maxLength: 8 }),
+    joins: fc.array(fc.constantFrom('all', 'all', 'all', 'any', 'first', 'settled'), { minLength: 8, maxLength: 8 }),
     fallbacks: fc.uniqueArray(fc.tuple(fc.nat(7), fc.nat(7)), { maxLength: 2, selector: ([node]) => node }),
   })
   .map(({ size, edges, joins, fallbacks }) => {

@@ -1,3 +1,4 @@
+import type { Lead } from '../../src/core/leads.js';
 import type { SettlementTarget, PassRef, Settlement, Arrival } from '../../src/core/settlement.js';
 
 /** Mulberry32: small, fast, and the same everywhere for one seed. */
@@ -61,11 +62,14 @@ export function randomSettlement(random: SeededRandom, node: string, turn: strin
     ...(random.chance(0.3) ? { opensPasses: true as const } : {}),
     dynamic: random.chance(0.3) ? random.some(['d1', 'd2', 'a'], 0.6) : [],
     ...(hasGather ? { gather: random.pick(NODES) } : {}),
+    ...(random.chance(0.3) ? { dynamicLeads: randomLeads(random) } : {}),
+    ...(random.chance(0.4) ? { leads: randomLeads(random) } : {}),
+    ...(random.chance(0.4) ? { settling: many(random, 2, () => ({ ...randomTarget(random), when: 'settled' })) } : {}),
   };
 }
 
 function randomTarget(random: SeededRandom): SettlementTarget {
-  const when = random.pick(['each', 'each', 'once', 'joined', 'joined'] as const);
+  const when = random.pick(['each', 'each', 'once', 'joined', 'joined', 'settled'] as const);
   const named = random.below(3);
   const passes = randomPasses(random);
   return {
@@ -82,7 +86,12 @@ function randomTarget(random: SeededRandom): SettlementTarget {
       : {}),
     ...(random.chance(0.3) ? { opensPass: true as const } : {}),
     ...(random.chance(0.2) ? { gathers: true as const } : {}),
+    ...(random.chance(0.4) ? { leads: randomLeads(random) } : {}),
   };
+}
+
+function randomLeads(random: SeededRandom): Lead[] {
+  return many(random, 2, () => ({ join: random.pick(NODES), depth: random.below(3) }));
 }
 
 /** Often in the passes of its target, as predecessors in the same loops are. */

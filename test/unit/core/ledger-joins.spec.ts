@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { LedgerState } from '../../../src/core/ledger-state.js';
 import { planBlueprint } from '../../../src/core/plan.js';
-import { blueprint, CONTROLLER, SHAPES } from '../../support/blueprints.js';
+import { blueprint, CONTROLLER, SHAPES, type NodeSpec } from '../../support/blueprints.js';
 import { dynamicNodes, LedgerWalk, takeAll, type Decide } from '../../support/ledger-walk.js';
 
 /** Each choice in the given orders of settling and repeating must end in the same way. */
@@ -208,6 +208,120 @@ describe('batches', () => {
         const walk = walkIn(new LedgerWalk(planBlueprint(bp), passes(3, batch(2))), order);
         expect(walk.executed.filter((turn) => turn.startsWith('g@'))).toEqual(['g@1', 'g@2', 'g@3']);
         expect(walk.executed.at(-1)).toBe('end@1');
+      }),
+    );
+  });
+});
+
+describe('a join of what has settled', () => {
+  const settled = (text: string, also: Record<string, NodeSpec> = {}) =>
+    planBlueprint(blueprint('settled', text, { d: { config: { joinStrategy: 'settled' } as never }, ...also }));
+  /** Takes these edges only, and fails these nodes. */
+  const takes =
+    (edges: Record<string, string[]>, ...failing: string[]): Decide =>
+    (turn, plan) =>
+      failing.includes(turn.node)
+        ? { status: 'failed' }
+        : { taken: edges[turn.node] ?? takeAll(turn, plan).taken ?? [] };
+
+  it('fires once, when the taken branches have come to it, however long the untaken ones are', () => {
+    const plan = settled('a>b:yes a>c:no a>x b>d c>y y>z z>d x>d d>e');
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = walkIn(new LedgerWalk(plan, takes({ a: ['b', 'x'] })), order);
+        expect([...walk.executed].sort()).toEqual(['a@1', 'b@1', 'd@1', 'e@1', 'x@1']);
+        expect(walk.executed.slice(-2)).toEqual(['d@1', 'e@1']);
+      }),
+    );
+  });
+
+  it('takes a failed predecessor, and one that a failure keeps from running, for settled', () => {
+    const plan = settled('a>b a>c b>m m>d c>d');
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = walkIn(new LedgerWalk(plan, takes({}, 'b')), order);
+        expect(walk.executed.at(-1)).toBe('d@1');
+        expect(walk.executed).not.toContain('m@1');
+      }),
+    );
+  });
+
+  it('waits for a join of all that never comes to run only until it cannot', () => {
+    const plan = settled('a>b a>c a>x b>m c>m m>d x>d');
+    const walk = new LedgerWalk(plan, takes({ a: ['b', 'x'] }));
+    walk.step('a');
+    expect(walk.step('x')).toEqual([]);
+    expect(walk.step('b')).toEqual(['d@1']);
+  });
+
+  it('needs an edge that is taken', () => {
+    const walk = new LedgerWalk(settled('a>b a>c b>d c>d'), takes({ b: [] }, 'c')).finish();
+    expect(walk.executed).not.toContain('d@1');
+    expect(walk.state.counts().open).toBe(0);
+  });
+
+  it('fires in each pass of a loop, with what that pass took', () => {
+    const plan = planBlueprint(SHAPES.settledLoop);
+    const skipsInSecond = passes(3, (turn, p) =>
+      turn.node === 'y' && turn.turn === '2' ? { taken: [] } : takeAll(turn, p),
+    );
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = walkIn(new LedgerWalk(plan, skipsInSecond), order);
+        expect(walk.executed.filter((turn) => turn.startsWith('d@'))).toEqual(['d@1', 'd@2', 'd@3']);
+        expect(walk.executed.at(-1)).toBe('end@1');
+      }),
+    );
+  });
+
+  it('behind a cycle fires after the last time round', () => {
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const again: Decide = ({ node, turn }, plan) =>
+          node === 'q' ? { taken: [turn.length < 6 ? 'p' : 'd'] } : takeAll({ node, turn }, plan);
+        const walk = walkIn(new LedgerWalk(planBlueprint(SHAPES.settledCycle), again), order);
+        expect(walk.executed.filter((turn) => turn === 'd@1')).toHaveLength(1);
+        expect(walk.executed.slice(-2)).toEqual(['d@1', 'r@1']);
+      }),
+    );
+  });
+
+  it('behind another of its kind fires after that', () => {
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = walkIn(
+          new LedgerWalk(planBlueprint(SHAPES.settledChain), takes({ a: ['b', 'c', 'x'] }, 'c')),
+          order,
+        );
+        expect(walk.executed.at(-1)).toBe('e@1');
+        expect(walk.executed).toContain('d@1');
+      }),
+    );
+  });
+
+  it('waits for the fallback of a failed predecessor', () => {
+    const plan = settled('a>b a>c b>d c>d f', { b: { config: { fallback: 'f' } } });
+    const walk = new LedgerWalk(plan, (turn, p) =>
+      turn.node === 'b' ? { status: 'failed', rescuer: 'f' } : takeAll(turn, p),
+    );
+    walk.step('a');
+    walk.step('c');
+    expect(walk.step('b')).toEqual(['f@1']);
+    expect(walk.step('f')).toEqual(['d@1']);
+  });
+
+  it('gathers what the dynamic nodes that did not fail have made', () => {
+    const plan = planBlueprint(SHAPES.settledBatch);
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const decide: Decide = (turn, p) =>
+          turn.node === 's'
+            ? { taken: ['g'], dynamicNodes: dynamicNodes(turn, 3), gather: 'g' }
+            : turn.node === 's:1:1'
+              ? { status: 'failed' }
+              : takeAll(turn, p);
+        const walk = walkIn(new LedgerWalk(plan, decide), order);
+        expect(walk.executed.slice(-2)).toEqual(['g@1', 'd@1']);
       }),
     );
   });

@@ -63,6 +63,16 @@ local function releaseQueued()
   end
 end
 
+-- calls with each join and the first of these passes that it shares with whoever leads to it
+local function eachLead(leads, passes, call)
+  if not leads or #leads == 0 then return end
+  local prefixes = {[0] = ''}
+  for pass in string.gmatch(passes, '[^\30]+') do
+    prefixes[#prefixes + 1] = #prefixes == 0 and pass or prefixes[#prefixes] .. PASS_SEP .. pass
+  end
+  for _, lead in ipairs(leads) do call(lead.join, prefixes[math.min(lead.depth, #prefixes)]) end
+end
+
 local function fire(target, turnName, passes, round)
   local node = target.node
   local before = turn(node, turnName)
@@ -76,6 +86,7 @@ local function fire(target, turnName, passes, round)
   end
   add('o', 1)
   add('q', 1)
+  eachLead(target.leads, passes, function(join, prefix) add(field('u', join, prefix), 1) end)
   if target.when == 'each' then
     local last = get(field('l', node))
     set(field('l', node), turnName)
@@ -99,7 +110,7 @@ local function addDynamic(id, passes)
     set(origin, field(settlement.node, settlement.turn, gather or ''))
     if gather then add(field('m', gather), 1) end
   end
-  fire({node = id, when = 'joined'}, '1', passes, round + 1)
+  fire({node = id, when = 'joined', leads = settlement.dynamicLeads}, '1', passes, round + 1)
 end
 
 local function raise(mark)
@@ -143,6 +154,10 @@ local function tell(target, late)
     if target.taken then fire(target, target.turn or turnOfEntry(passes, target.entry), joined, round + 1) end
     return
   end
+  if target.when == 'settled' then
+    if target.taken then raise(field('k', target.node, joined)) end
+    return
+  end
   local turnName = turnOfPasses(passes)
   local awaited = tonumber(get(field('m', target.node)) or '0')
   local direct = target.when == 'once' or (target.need <= 1 and awaited == 0 and not target.gathers)
@@ -159,5 +174,26 @@ local function tell(target, late)
   if takenIn < tonumber(get(last) or '0') then return end
   if tonumber(get(field('d', target.node)) or '0') < awaited then return end
   if arrived(target, passes) >= target.need then fire(target, turnName, joined, takenIn + 1) end
+end
+
+local function review(target)
+  local passes = resolve(target.passes)
+  local joined = table.concat(passes, PASS_SEP)
+  local latest = get(field('k', target.node, joined))
+  if not latest then return end
+  latest = tonumber(latest)
+  for depth = 0, #passes do
+    local prefix = table.concat(passes, PASS_SEP, 1, depth)
+    if tonumber(get(field('u', target.node, prefix)) or '0') ~= 0 then return end
+    latest = math.max(latest, tonumber(get(field('r', target.node, prefix)) or '0'))
+  end
+  fire(target, turnOfPasses(passes), joined, latest + 1)
+end
+
+local function leave(passes)
+  eachLead(settlement.leads, passes, function(join, prefix)
+    add(field('u', join, prefix), -1)
+    raise(field('r', join, prefix))
+  end)
 end
 `;

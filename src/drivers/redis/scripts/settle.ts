@@ -23,6 +23,7 @@ if get('x') then return {'closed', get('x')} end
 local found = turn(settlement.node, settlement.turn)
 local awaits = settlement.outcome == 'awaiting'
 local settledAs = awaits and 'W' or 'D'
+local ended = false
 local same = found and number(found.token) == token
 if found and (found.state == 'D' or (found.state == 'W' and awaits)) then
   if not same or found.state ~= settledAs then return {'lost'} end
@@ -36,6 +37,7 @@ else
   if awaits then add('w', 1) end
   if settlement.outcome == 'failed' then set('e', '1') end
   if settlement.outcome == 'rescued' then set('y', '1') end
+  ended = not awaits
 end
 if settlement.rescuedPasses then
   set(field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP)), '1')
@@ -51,6 +53,8 @@ if late then
     for _, target in ipairs(late.targets) do tell(target, true) end
   end
 end
+if ended then leave(found.passes) end
+for _, join in ipairs(settlement.settling or {}) do review(join) end
 store()
 redis.call('PEXPIRE', hash, ARGV[7])
 local answer = {'accepted', get('o') or '0', get('w') or '0', get('e'), get('y'), get('t') or '0', tooManyTurnsAt}
