@@ -12,13 +12,15 @@ export function createEmbeddedDrivers(
   { clock, logger }: Environment,
   servers: MemoryServers = new MemoryServers({ clock }),
 ): Drivers {
-  const { queue, store, ledger, signals } = servers.drivers(logger);
+  const { queue, store, ledger, signals, timerRows, timerIndex } = servers.drivers(logger);
   const parts = [queue, store, ledger, signals];
   return {
     queue,
     store,
     ledger,
     signals,
+    timerRows,
+    timerIndex,
     connect: async () => {
       for (const part of parts) await part.connect();
     },

@@ -7,12 +7,14 @@ import { KafkaJobQueue, type KafkaJobQueueOptions } from '../drivers/kafka/kafka
 import { RedisClient, type RedisClientOptions } from '../drivers/redis/redis-client.js';
 import { RedisLedger, type RedisLedgerOptions } from '../drivers/redis/redis-ledger.js';
 import { RedisRunSignals } from '../drivers/redis/redis-run-signals.js';
+import { RedisTimerIndex } from '../drivers/redis/redis-timer-index.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
+import type { TimerIndex, TimerRows } from '../ports/timers.js';
 
 export type Provisioning = 'create' | 'verify' | 'off';
 
@@ -72,6 +74,8 @@ export interface ServerDrivers {
   readonly store: RunStore;
   readonly ledger: Ledger;
   readonly signals: RunSignals;
+  readonly timerRows: TimerRows;
+  readonly timerIndex: TimerIndex;
   readonly clients: ServerClients;
   /**
    * Reaches all three servers at once, then creates or verifies what is on them. After a failure it may be called
@@ -133,6 +137,7 @@ export function createServerDrivers(options: ServerDriversOptions, environment: 
   );
   const ledger = new RedisLedger(redis, { ...ledgerTuning, prefix });
   const signals = new RedisRunSignals(redis, clock, logger, { prefix });
+  const timerIndex = new RedisTimerIndex(redis, { prefix });
 
   let kafka: Kafka | undefined;
   const clients: ServerClients = {
@@ -145,11 +150,11 @@ export function createServerDrivers(options: ServerDriversOptions, environment: 
     },
   };
   const connect = async () => {
-    await all([queue.connect(), store.connect(), ledger.connect(), signals.connect()]);
+    await all([queue.connect(), store.connect(), ledger.connect(), signals.connect(), timerIndex.connect()]);
     await all([queue.provision(), store.provision()]);
   };
-  const close = async () => all([queue.close(), signals.close(), ledger.close(), store.close()]);
-  return { queue, store, ledger, signals, clients, connect, close };
+  const close = async () => all([queue.close(), signals.close(), timerIndex.close(), ledger.close(), store.close()]);
+  return { queue, store, ledger, signals, timerRows: store.timers, timerIndex, clients, connect, close };
 }
 
 /** Waits for every part even if one fails, so that nothing goes on behind the caller's back. */

@@ -1,6 +1,7 @@
 import type { RunFilter } from '../../ports/run-store.js';
 import { RUN_INDEX_DAYS } from './cassandra-schema.js';
 import { millisecondsOf, stampOf, type CassandraSession } from './cassandra-session.js';
+import { shardOf } from './cassandra-shards.js';
 
 const DAY_MS = 86_400_000;
 /** Spreads the runs of a day over so many partitions. Never change it: rows would not be found any more. */
@@ -32,13 +33,13 @@ export class CassandraRunIndex {
   }
 
   async add(runId: string, createdAt: number, blueprintId: string): Promise<void> {
-    const params = [dayOf(createdAt), shardOf(runId), createdAt, runId, blueprintId, stampOf(createdAt * 1000)];
+    const params = [dayOf(createdAt), shardOf(runId, SHARDS), createdAt, runId, blueprintId, stampOf(createdAt * 1000)];
     await this.session.execute('indexing a run', this.insertCql, params);
   }
 
   /** Takes back an entry whose run turned out to have been accepted at another time. */
   async remove(runId: string, createdAt: number): Promise<void> {
-    const params = [stampOf(createdAt * 1000 + 1), dayOf(createdAt), shardOf(runId), createdAt, runId];
+    const params = [stampOf(createdAt * 1000 + 1), dayOf(createdAt), shardOf(runId, SHARDS), createdAt, runId];
     await this.session.execute('indexing a run', this.deleteCql, params);
   }
 
@@ -86,11 +87,4 @@ function startOfDay(time: number): number {
 
 function dayOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
-}
-
-/** FNV-1a. */
-function shardOf(runId: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(runId)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash % SHARDS;
 }

@@ -19,6 +19,7 @@ import { CassandraRuns } from './cassandra-runs.js';
 import { CassandraSchema, type SchemaNames } from './cassandra-schema.js';
 import { CassandraSession } from './cassandra-session.js';
 import { CassandraStatuses } from './cassandra-statuses.js';
+import { CassandraTimerRows } from './cassandra-timer-rows.js';
 import { CassandraValues } from './cassandra-values.js';
 
 export interface CassandraRunStoreOptions extends CassandraConnectionOptions, SchemaNames {
@@ -28,6 +29,8 @@ export interface CassandraRunStoreOptions extends CassandraConnectionOptions, Sc
 /** The durable truth about runs, in Cassandra 4.1 or newer. Each concern of the port has a class of its own. */
 export class CassandraRunStore implements RunStore {
   readonly connection: CassandraConnection;
+  /** Of the same connection and lifecycle. */
+  readonly timers: CassandraTimerRows;
   private readonly provisioner: CassandraProvisioner;
   private readonly runs: CassandraRuns;
   private readonly index: CassandraRunIndex;
@@ -51,6 +54,7 @@ export class CassandraRunStore implements RunStore {
     this.contextValues = new CassandraValues(session);
     this.statuses = new CassandraStatuses(session);
     this.blueprints = new CassandraBlueprints(session);
+    this.timers = new CassandraTimerRows(session);
   }
 
   /** @throws ConnectError after `connectTimeoutMs`; may then be called again */
@@ -61,6 +65,7 @@ export class CassandraRunStore implements RunStore {
   /** @throws SchemaMissingError, ConfigurationError if a table has another shape, UnavailableError */
   async provision(): Promise<void> {
     await this.provisioner.provision();
+    await this.timers.begin();
   }
 
   async close(): Promise<void> {

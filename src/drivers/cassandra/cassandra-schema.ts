@@ -19,7 +19,8 @@ export interface Table {
   readonly properties?: string;
 }
 
-export type TableRole = 'contexts' | 'statuses' | 'runs' | 'values' | 'turns' | 'blueprints' | 'index';
+export type TableRole =
+  'contexts' | 'statuses' | 'runs' | 'values' | 'turns' | 'blueprints' | 'index' | 'timers' | 'timerMarks';
 
 export interface SchemaNames {
   readonly keyspace: string;
@@ -155,6 +156,28 @@ function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> 
       properties:
         `CLUSTERING ORDER BY (created_at DESC, runid DESC) AND default_time_to_live = ${RUN_INDEX_DAYS * DAY_SECONDS}` +
         ` AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'DAYS', 'compaction_window_size': 1}`,
+    },
+    // Never deleted from: each row has a time to live that ends long after it was due.
+    timers: {
+      name: 'timers',
+      columns: {
+        bucket: 'timestamp',
+        shard: 'tinyint',
+        due: 'timestamp',
+        runid: 'text',
+        kind: 'text',
+        node_id: 'text',
+        turn: 'text',
+        done: 'boolean',
+      },
+      primaryKey: '(bucket, shard), due, runid, kind, node_id, turn',
+      partitionKey: ['bucket', 'shard'],
+    },
+    timerMarks: {
+      name: 'timer_marks',
+      columns: { name: 'text', moment: 'timestamp' },
+      primaryKey: 'name',
+      partitionKey: ['name'],
     },
   };
 }

@@ -7,6 +7,7 @@ import {
 } from '../../core/ledger-state.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
+import { MemoryTimerIndexData } from './memory-timers.js';
 
 const ENDED_KEPT_MS = 600_000;
 
@@ -27,12 +28,14 @@ export class MemoryLedgerData {
   readonly workers = new Map<string, number>();
   /** Microseconds of the last progress. */
   readonly progress = new Map<string, number>();
+  readonly timers = new MemoryTimerIndexData();
   latest = 0;
   grants = 0;
 
   /** Loses everything, as a server without persistence does when it restarts. */
   clear(): void {
     for (const map of [this.runs, this.ended, this.locks, this.elections, this.workers, this.progress]) map.clear();
+    this.timers.clear();
   }
 }
 

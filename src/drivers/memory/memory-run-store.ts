@@ -10,6 +10,7 @@ import type {
   StoredValue,
   TurnWrite,
 } from '../../ports/run-store.js';
+import { MemoryTimerData } from './memory-timers.js';
 
 interface StatusCells {
   /** Status, reason and result are always written together. */
@@ -30,6 +31,7 @@ export class MemoryStoreData {
   readonly blueprints = new Map<string, WorkflowBlueprint>();
   /** Rows of foreign clients; nobody but tests writes them. */
   readonly foreign = new Map<string, ForeignRun>();
+  readonly timers = new MemoryTimerData();
 }
 
 /** The run store of one process. Resolves concurrent writes as Cassandra does: of two the higher stamp holds. */

@@ -6,12 +6,15 @@ import { MemoryJobQueue } from './memory-job-queue.js';
 import { MemoryLedger, MemoryLedgerData } from './memory-ledger.js';
 import { MemoryRunSignals, MemorySignalBus } from './memory-run-signals.js';
 import { MemoryRunStore, MemoryStoreData } from './memory-run-store.js';
+import { MemoryTimerIndex, MemoryTimerRows } from './memory-timers.js';
 
 export interface MemoryDrivers {
   readonly queue: MemoryJobQueue;
   readonly store: MemoryRunStore;
   readonly ledger: MemoryLedger;
   readonly signals: MemoryRunSignals;
+  readonly timerRows: MemoryTimerRows;
+  readonly timerIndex: MemoryTimerIndex;
 }
 
 export interface MemoryServersOptions {
@@ -43,6 +46,8 @@ export class MemoryServers {
       store: new MemoryRunStore(this.store),
       ledger: new MemoryLedger(this.clock, this.ledger),
       signals: new MemoryRunSignals(this.signals, logger),
+      timerRows: new MemoryTimerRows(this.clock, this.store.timers),
+      timerIndex: new MemoryTimerIndex(this.clock, this.ledger.timers),
     };
   }
 }

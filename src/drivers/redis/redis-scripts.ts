@@ -8,6 +8,7 @@ import { INSTALL } from './scripts/install.js';
 import { LOCK } from './scripts/lock.js';
 import { RENEW } from './scripts/renew.js';
 import { SETTLE } from './scripts/settle.js';
+import { TAKE } from './scripts/take.js';
 import { TOUCH } from './scripts/touch.js';
 
 export type RedisConnection = Redis | Cluster;
@@ -21,6 +22,7 @@ const SCRIPTS = {
   end: { numberOfKeys: 1, lua: END },
   touch: { numberOfKeys: 1, lua: TOUCH },
   idle: { numberOfKeys: 1, lua: IDLE },
+  take: { numberOfKeys: 2, lua: TAKE },
   elect: { numberOfKeys: 1, lua: ELECT },
   increment: { numberOfKeys: 1, lua: INCREMENT },
 } as const;
