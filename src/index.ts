@@ -1,5 +1,5 @@
 export { FlowcraftKafkaModule, type FlowcraftKafkaAsyncOptions } from './nest/flowcraft-kafka.module.js';
-export { FlowcraftClient, type ResumeOptions } from './nest/flowcraft-client.js';
+export { FlowcraftClient } from './nest/flowcraft-client.js';
 export { FlowcraftWorker, type RunningNode } from './nest/flowcraft-worker.js';
 export { FlowcraftReconciler, RECONCILER_CRON_NAME } from './nest/flowcraft-reconciler.js';
 export { FlowcraftHealth, type FlowcraftHealthReport } from './nest/flowcraft-health.js';
@@ -27,6 +27,7 @@ export { CassandraContextFactory } from './nest/cassandra-context-factory.js';
 
 export type {
   BlueprintOptions,
+  FlowcraftClientOptions,
   FlowcraftKafkaModuleExtras,
   FlowcraftKafkaOptions,
   FlowcraftKafkaOptionsFactory,
@@ -54,18 +55,24 @@ export { DEFAULT_OPTIONS } from './composition/default-options.js';
 export type { DriverTuning, ServerClients, ServerDrivers } from './composition/server-drivers.js';
 export type { Drivers } from './composition/embedded-drivers.js';
 
-export type { ListOptions, RunEvent, RunSummary } from './engine/client.js';
+export type { ResumeOptions } from './engine/client.js';
 export type { NodeError } from './engine/finisher.js';
 export type { TurnInfo } from './engine/node-execution.js';
 export type { ReconciliationStats } from './engine/reconciler.js';
 export type { RunDescription } from './engine/run-description.js';
+export type { RunEvent } from './engine/run-events.js';
+export type { ListOptions, RunPage, RunSummary } from './engine/run-list.js';
+export type { RunOutcome } from './engine/run-outcome.js';
 export type { RunHandle, StartOptions } from './engine/run-starter.js';
-export type { RunOutcome, WaitOptions } from './engine/run-waiter.js';
+export type { WaitOptions } from './engine/run-waiter.js';
 export type { WorkerState } from './engine/worker.js';
 
 export {
+  ArgumentInvalidError,
   BlueprintInvalidError,
   BlueprintNotFoundError,
+  CallTimeoutError,
+  ClosedError,
   ConfigurationError,
   ConnectError,
   ContextKeyRefusedError,

@@ -93,6 +93,7 @@ export class KafkaAdapter extends BaseDistributedAdapter {
     const { worker, limits, reconciler } = DEFAULT_OPTIONS;
     const engineOptions = {
       worker: { ...worker, ...options.worker },
+      client: DEFAULT_OPTIONS.client,
       limits: { ...limits, ...options.limits },
       reconciler,
     };

@@ -18,6 +18,9 @@ export const DEFAULT_OPTIONS = {
     unroutableGraceMs: 300_000,
     unroutableDelayMs: 2_000,
   },
+  client: {
+    callTimeoutMs: 15_000,
+  },
   limits: {
     maxValueBytes: 1_048_576,
     maxResultBytes: 1_048_576,

@@ -12,6 +12,7 @@ export const ErrorCode = {
   RunIdConflict: 'FLOW_RUN_ID_CONFLICT',
   RunIdInvalid: 'FLOW_RUN_ID_INVALID',
   RunEnded: 'FLOW_RUN_ENDED',
+  ArgumentInvalid: 'FLOW_ARGUMENT_INVALID',
   ContextKeyRefused: 'FLOW_CONTEXT_KEY_REFUSED',
   ValueNotSerializable: 'FLOW_VALUE_NOT_SERIALIZABLE',
   ValueTooLarge: 'FLOW_VALUE_TOO_LARGE',
@@ -21,10 +22,12 @@ export const ErrorCode = {
   JobFormatTooNew: 'FLOW_JOB_FORMAT_TOO_NEW',
   ConnectFailed: 'FLOW_CONNECT_FAILED',
   Unavailable: 'FLOW_UNAVAILABLE',
+  CallTimeout: 'FLOW_CALL_TIMEOUT',
   SchemaMissing: 'FLOW_SCHEMA_MISSING',
   TopicMissing: 'FLOW_TOPIC_MISSING',
   DrainTimeout: 'FLOW_DRAIN_TIMEOUT',
   IllegalState: 'FLOW_ILLEGAL_STATE',
+  Closed: 'FLOW_CLOSED',
 } as const;
 
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
@@ -57,6 +60,18 @@ export class ConfigurationError extends FlowcraftKafkaError {
   constructor(readonly problems: readonly { path: string; message: string }[]) {
     const list = problems.map((p) => `  - ${p.path}: ${p.message}`).join('\n');
     super(`The options of FlowcraftKafkaModule have ${problems.length} problem(s):\n${list}`);
+  }
+}
+
+/** Arguments of a call are of the wrong type or out of range; `problems` lists each by its path. Nothing was written. */
+export class ArgumentInvalidError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ArgumentInvalid;
+  constructor(
+    call: string,
+    readonly problems: readonly { path: string; message: string }[],
+    options?: FlowcraftKafkaErrorOptions,
+  ) {
+    super(`${call}: ${problems.map((p) => `${p.path} ${p.message}`).join('; ')}.`, options);
   }
 }
 
@@ -237,6 +252,19 @@ export class UnavailableError extends FlowcraftKafkaError {
   }
 }
 
+/** A call of the client did not end within `client.callTimeoutMs`, because a server is away or slow. */
+export class CallTimeoutError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.CallTimeout;
+  override readonly retryable = true;
+  constructor(call: string, timeoutMs: number, options: FlowcraftKafkaErrorOptions = {}) {
+    const why = options.cause instanceof Error ? `: ${options.cause.message}` : '';
+    super(
+      `${call} did not end within ${timeoutMs} ms${why}. Whether it takes effect is not known; repeat it, which is safe, when the servers answer.`,
+      options,
+    );
+  }
+}
+
 /** A table or column is missing and provisioning may not create it. */
 export class SchemaMissingError extends FlowcraftKafkaError {
   readonly code = ErrorCode.SchemaMissing;
@@ -267,4 +295,9 @@ export class DrainTimeoutError extends FlowcraftKafkaError {
 
 export class IllegalStateError extends FlowcraftKafkaError {
   readonly code = ErrorCode.IllegalState;
+}
+
+/** The application closes or has closed, so this process learns nothing more. The runs go on. */
+export class ClosedError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.Closed;
 }

@@ -8,8 +8,8 @@ export function isRunId(text: unknown): text is string {
 }
 
 /** @throws RunIdInvalidError */
-export function assertRunId(runId: string): void {
-  if (!isRunId(runId)) throw new RunIdInvalidError(String(runId));
+export function assertRunId(runId: unknown): asserts runId is string {
+  if (!isRunId(runId)) throw new RunIdInvalidError(typeof runId === 'string' ? runId : `(${typeof runId})`);
 }
 
 /** Refuses keys that would reach a prototype when a context becomes an object. @throws ContextKeyRefusedError */

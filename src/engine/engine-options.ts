@@ -5,6 +5,7 @@ export interface EngineOptions {
   readonly reconciler: ReconcilerSettings;
   /** Default: `unknownNodes` refuse. */
   readonly blueprints?: BlueprintSettings;
+  readonly client: ClientSettings;
 }
 
 export interface BlueprintSettings {
@@ -30,6 +31,11 @@ export interface WorkerSettings {
   readonly unroutableGraceMs: number;
   /** Delay of such a job until its next try. */
   readonly unroutableDelayMs: number;
+}
+
+export interface ClientSettings {
+  /** A call of the client ends within so long, whatever the servers do; a wait has a time of its own. */
+  readonly callTimeoutMs: number;
 }
 
 export interface LimitSettings {

@@ -13,6 +13,7 @@ import { ActiveRuns, type ActiveRun } from './active-run.js';
 import { Activity } from './activity.js';
 import { BlueprintCatalog } from './blueprint-catalog.js';
 import { Client } from './client.js';
+import { ClientCalls } from './client-calls.js';
 import type { EngineOptions } from './engine-options.js';
 import { Finisher } from './finisher.js';
 import { FlowcraftRuntime } from './flowcraft-runtime.js';
@@ -76,6 +77,7 @@ export class Engine {
   /** Calls that wait for a server to come back. */
   readonly persistence: Persistence;
   private readonly stopped = new AbortController();
+  private readonly leaving = new AbortController();
   private readonly subscribe: () => () => void;
   private unsubscribe: (() => void) | undefined;
 
@@ -85,7 +87,7 @@ export class Engine {
     const workerId = ids.workerId();
     const stopping = new AbortController();
     // whatever waits for a server or a claim listens to these
-    setMaxListeners(0, stopping.signal, this.stopped.signal);
+    setMaxListeners(0, stopping.signal, this.stopped.signal, this.leaving.signal);
     this.flowcraft = new FlowcraftRuntime(
       configuration.runtime,
       configuration.nodes ?? {},
@@ -236,13 +238,15 @@ export class Engine {
       signals,
       runs,
       starter,
-      waiter: new RunWaiter(store, signals, clock),
+      waiter: new RunWaiter(store, signals, clock, this.leaving.signal),
       resumer: new Resumer(waiting, runs, sources),
       finisher,
       sources,
       persistence,
       serializer,
+      calls: new ClientCalls(persistence, clock, logger, options.client.callTimeoutMs, this.stopped.signal),
       clock,
+      leaving: this.leaving.signal,
     });
     this.subscribe = () => {
       const endActivity = finisher.onStatus((run) => activity.forget(run.runId));
@@ -260,8 +264,14 @@ export class Engine {
     this.unsubscribe ??= this.subscribe();
   }
 
+  /** Tells whoever waits for a run that this process closes. Call it when the worker has drained: nodes may wait, too. */
+  endWaits(): void {
+    this.leaving.abort();
+  }
+
   /** Gives up whatever still waits for a server. After this the engine is of no use. */
   close(): void {
+    this.endWaits();
     this.unsubscribe?.();
     this.stopped.abort();
   }

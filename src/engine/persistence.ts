@@ -9,6 +9,8 @@ const BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
 export class Persistence {
   /** How many calls wait for a server to come back. */
   waiting = 0;
+  /** Why they wait; undefined while none does. */
+  lastRefusal: UnavailableError | undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -21,10 +23,13 @@ export class Persistence {
   async until<T>(call: () => Promise<T>, fields: LogFields = {}): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await call();
+        const answer = await call();
+        if (attempt > 0 && this.waiting === 0) this.lastRefusal = undefined;
+        return answer;
       } catch (error) {
         if (!(error instanceof UnavailableError) || this.stop.aborted) throw error;
         if (attempt === 2) this.logger.warn(`Waiting for ${error.server}: ${error.message}`, fields);
+        this.lastRefusal = error;
         this.waiting++;
         await delay(this.clock, backoffMs(BACKOFF, attempt, this.ids.random()), this.stop);
         this.waiting--;

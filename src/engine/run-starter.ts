@@ -50,6 +50,10 @@ export class RunStarter {
     private readonly ids: Ids,
   ) {}
 
+  newRunId(): string {
+    return this.ids.runId();
+  }
+
   async start(blueprintId: string, initialContext: Record<string, unknown>, options: StartOptions): Promise<RunHandle> {
     const plan = this.catalog.current(blueprintId, options.version);
     if (options.strict && !plan.isDag) {

@@ -1,10 +1,9 @@
-import type { WorkflowResult } from 'flowcraft';
-import { RunNotFoundError } from '../core/errors.js';
+import { RunNotFoundError, UnavailableError } from '../core/errors.js';
 import { isEndStatus, type RunStatus } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore, StatusRow } from '../ports/run-store.js';
-import type { NodeError } from './finisher.js';
+import { closedError } from './client-calls.js';
 
 export interface WaitOptions {
   /** Milliseconds; default 60000. */
@@ -13,17 +12,6 @@ export interface WaitOptions {
   readonly until?: 'finished' | 'settled';
   /** Ends the wait with the signal's reason. The run goes on. */
   readonly signal?: AbortSignal;
-}
-
-export interface RunOutcome {
-  readonly runId: string;
-  /** On a timeout, the status as it is then. */
-  readonly status: RunStatus;
-  /** As `FlowRuntime.run()` returns it. */
-  readonly result?: WorkflowResult;
-  readonly reason?: string;
-  readonly errors?: readonly NodeError[];
-  readonly timedOut: boolean;
 }
 
 /** Thousands may wait at a time, and an announcement is seldom lost. */
@@ -37,11 +25,16 @@ export class RunWaiter {
     private readonly store: RunStore,
     private readonly signals: RunSignals,
     private readonly clock: Clock,
+    /** Aborted when the application closes: whoever waits is told so. */
+    private readonly leaving: AbortSignal,
   ) {}
 
   /**
-   * Resolves with the status row once it is what was waited for, or with the last one on a timeout.
+   * Resolves with the status row once it is what was waited for, or with the last one on a timeout. A server that is
+   * away meanwhile only delays the answer.
    * @throws RunNotFoundError
+   * @throws ClosedError when the application closes
+   * @throws UnavailableError if a server is away at the end of the time
    */
   async wait(
     runId: string,
@@ -55,20 +48,24 @@ export class RunWaiter {
     });
     const abort = () => wake.abort();
     signal?.addEventListener('abort', abort);
+    this.leaving.addEventListener('abort', abort);
     try {
       for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * POLL_GROWTH, LONGEST_POLL_MS)) {
         signal?.throwIfAborted();
-        const { status, row } = await this.look(runId);
-        if (isEndStatus(status)) return { status, row, timedOut: false };
+        if (this.leaving.aborted) throw closedError({ runId });
+        const seen = await this.look(runId).catch((error: unknown) => awayUntil(deadline - this.clock.now(), error));
+        const { status, row } = seen ?? { status: undefined, row: undefined };
+        if (status !== undefined && isEndStatus(status)) return { status, row, timedOut: false };
         if (until === 'settled' && status === 'awaiting') return { status, row, timedOut: false };
         const left = deadline - this.clock.now();
-        if (left <= 0) return { status, row, timedOut: true };
+        if (left <= 0 && status !== undefined) return { status, row, timedOut: true };
         await delay(this.clock, Math.min(poll, left), wake.signal);
         if (wake.signal.aborted) wake = new AbortController();
       }
     } finally {
       unsubscribe();
       signal?.removeEventListener('abort', abort);
+      this.leaving.removeEventListener('abort', abort);
     }
   }
 
@@ -79,4 +76,10 @@ export class RunWaiter {
     if (!(await this.store.run(runId))) throw new RunNotFoundError(runId);
     return { status: 'running', row };
   }
+}
+
+/** Passes over a server that is away while there is time left. */
+function awayUntil(leftMs: number, error: unknown): undefined {
+  if (!(error instanceof UnavailableError) || leftMs <= 0) throw error;
+  return undefined;
 }

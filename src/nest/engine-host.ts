@@ -4,6 +4,7 @@ import { DIContainer, type RuntimeOptions } from 'flowcraft';
 import { KafkaAdapter } from '../adapter/kafka-adapter.js';
 import type { Drivers } from '../composition/embedded-drivers.js';
 import { ConfigurationError, IllegalStateError } from '../core/errors.js';
+import { closedError } from '../engine/client-calls.js';
 import { Engine } from '../engine/engine.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
@@ -55,10 +56,11 @@ export class EngineHost implements OnModuleInit, OnApplicationShutdown {
   /**
    * The open engine.
    * @throws ConfigurationError if the application declares nodes or blueprints that cannot be
-   * @throws IllegalStateError while the providers are still being made, and after the application has closed
+   * @throws IllegalStateError while the providers are still being made
+   * @throws ClosedError after the application has closed
    */
   async ready(): Promise<Engine> {
-    if (this.closing) throw new IllegalStateError('The application has closed, and flowcraft with it.');
+    if (this.closing) throw closedError();
     if (!this.areProvidersReady) {
       throw new IllegalStateError(
         'The application is still being put together, so not all nodes are known. Use flowcraft in onModuleInit() or later.',

@@ -1,21 +1,20 @@
 import { Injectable } from '@nestjs/common';
-import type { ListOptions, RunEvent, RunSummary } from '../engine/client.js';
+import type { ResumeOptions } from '../engine/client.js';
 import type { RunDescription } from '../engine/run-description.js';
+import type { RunEvent } from '../engine/run-events.js';
+import type { ListOptions, RunPage } from '../engine/run-list.js';
+import type { RunOutcome } from '../engine/run-outcome.js';
 import type { RunHandle, StartOptions } from '../engine/run-starter.js';
-import type { RunOutcome, WaitOptions } from '../engine/run-waiter.js';
+import type { WaitOptions } from '../engine/run-waiter.js';
 import { EngineHost } from './engine-host.js';
 
-/** How a node that waits goes on. */
-export interface ResumeOptions {
-  /** The node; may be left out if only one node of the run waits. */
-  readonly nodeId?: string;
-  /** Which edges of the node are taken. */
-  readonly action?: string;
-  /** The node's output. */
-  readonly output?: unknown;
-}
-
-/** Starts runs and answers for them, from any process of the fleet. */
+/**
+ * Starts runs and answers for them, from any process of the fleet.
+ *
+ * Every call throws, besides what it names itself: ArgumentInvalidError for arguments of the wrong type,
+ * RunIdInvalidError for what is no run id, CallTimeoutError or UnavailableError if a server is away, the former after
+ * `client.callTimeoutMs`, and ClosedError when the application has closed.
+ */
 @Injectable()
 export class FlowcraftClient {
   constructor(private readonly host: EngineHost) {}
@@ -27,7 +26,6 @@ export class FlowcraftClient {
    * @throws BlueprintNotFoundError
    * @throws BlueprintInvalidError
    * @throws NodeImplementationMissingError if the blueprint names node types that nobody registered
-   * @throws RunIdInvalidError
    * @throws RunIdConflictError if the id is taken by a run of another blueprint or context
    * @throws ValueNotSerializableError
    * @throws ValueTooLargeError
@@ -45,6 +43,7 @@ export class FlowcraftClient {
    * Waits until the run has ended, or until it waits itself (`until: 'settled'`), at most `timeoutMs` (60 s). After
    * that the outcome has `timedOut: true` and the status of the moment; the run goes on.
    * @throws RunNotFoundError
+   * @throws ClosedError as soon as the application closes and its worker has drained
    */
   async waitForWorkflow(runId: string, options: WaitOptions = {}): Promise<RunOutcome> {
     return (await this.engineClient()).wait(runId, options);
@@ -67,7 +66,7 @@ export class FlowcraftClient {
   }
 
   /** Runs by the time of their start, the newest first, in pages: pass the `cursor` of an answer to read on. */
-  async listRuns(options: ListOptions = {}): Promise<{ runs: RunSummary[]; cursor?: string }> {
+  async listRuns(options: ListOptions = {}): Promise<RunPage> {
     return (await this.engineClient()).list(options);
   }
 
@@ -77,9 +76,8 @@ export class FlowcraftClient {
    * @throws RunEndedError
    * @throws RunNotFoundError
    */
-  async resume(runId: string, { nodeId, action, output }: ResumeOptions = {}): Promise<void> {
-    const answer = { ...(action === undefined ? {} : { action }), ...(output === undefined ? {} : { output }) };
-    await (await this.engineClient()).resume(runId, nodeId, answer);
+  async resume(runId: string, options: ResumeOptions = {}): Promise<void> {
+    await (await this.engineClient()).resumeWith(runId, options);
   }
 
   /**
@@ -96,6 +94,7 @@ export class FlowcraftClient {
   /**
    * What happens in a run, from its beginning and as it goes on; ends with the run. Break out of the loop to stop.
    * @throws RunNotFoundError
+   * @throws ClosedError as soon as the application closes
    */
   async *events(runId: string): AsyncGenerator<RunEvent, void, undefined> {
     yield* (await this.engineClient()).events(runId);

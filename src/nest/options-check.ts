@@ -108,6 +108,7 @@ const schema = z.strictObject({
       unroutableDelayMs: ms.optional(),
     })
     .optional(),
+  client: z.strictObject({ callTimeoutMs: ms.min(100).optional() }).optional(),
   reconciler: z
     .strictObject({
       enabled: z.boolean().optional(),

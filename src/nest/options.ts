@@ -64,6 +64,16 @@ export interface WorkerOptions {
   unroutableDelayMs?: number;
 }
 
+/** FlowcraftClient. */
+export interface FlowcraftClientOptions {
+  /**
+   * A call ends within so long, in milliseconds, with an error if a server is away. `waitForWorkflow()` has a time of
+   * its own.
+   * @default 15000
+   */
+  callTimeoutMs?: number;
+}
+
 /** The sweep that finds runs which make no progress. */
 export interface ReconcilerOptions {
   /**
@@ -202,6 +212,7 @@ export interface FlowcraftKafkaOptions {
    */
   redisKeyPrefix?: string;
   worker?: WorkerOptions;
+  client?: FlowcraftClientOptions;
   reconciler?: ReconcilerOptions;
   provision?: ProvisionOptions;
   limits?: LimitOptions;

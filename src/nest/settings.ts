@@ -24,11 +24,12 @@ export function settingsOf(given: unknown): FlowcraftSettings {
   const worker = over(DEFAULT_OPTIONS.worker, options.worker);
   const reconciler = over(DEFAULT_OPTIONS.reconciler, options.reconciler);
   const limits = over(DEFAULT_OPTIONS.limits, options.limits);
+  const client = over(DEFAULT_OPTIONS.client, options.client);
   const blueprints = over(DEFAULT_OPTIONS.blueprints, options.blueprints);
   const servers = serversOf(options);
   return {
     runtime: options.runtime ?? {},
-    engine: { worker, limits, reconciler, blueprints },
+    engine: { worker, limits, reconciler, blueprints, client },
     worker,
     reconciler,
     ...(servers ? { servers } : {}),

@@ -46,9 +46,11 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
       await this.worker.drain();
     } catch (error) {
       // Nest goes on closing whatever is thrown here; the timeout was logged with the nodes that did not end
-      if (error instanceof DrainTimeoutError) return;
-      this.logger.error('The worker did not drain; what it was executing is executed again by another.', { error });
+      if (!(error instanceof DrainTimeoutError))
+        this.logger.error('The worker did not drain; what it was executing is executed again by another.', { error });
     }
+    // requests that wait for a run would hold up the closing of an HTTP server
+    this.host.engine?.endWaits();
   }
 
   /** An application that does not start is not always closed, and open connections would keep its process alive. */

@@ -111,6 +111,14 @@ export function runHeadContract(store: () => RunStore): void {
       expect(found.filter((runId) => mine.has(runId))).toEqual(runs.map((run) => run.runId));
     });
 
+    it.each(['', 'nonsense', '[]', '["x","r"]', '[1]', '{"a":1}', '[1,"no run id"]', '[null,null]'])(
+      'refuses a cursor that is none: %j',
+      async (cursor) => {
+        const page = store().list({ from: 0, to: Date.now(), limit: 10, cursor });
+        await expect(page).rejects.toMatchObject({ code: 'FLOW_ARGUMENT_INVALID' });
+      },
+    );
+
     it('lists only the time that is asked for', async () => {
       const at = Date.now() - 20 * DAY_MS - Math.floor(Math.random() * DAY_MS);
       const runs = Array.from({ length: 5 }, (_, i) => runRecord({ createdAt: at + i * 10_000 }));

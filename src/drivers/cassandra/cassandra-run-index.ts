@@ -1,3 +1,4 @@
+import { decodeRunCursor, encodeRunCursor, type RunCursor } from '../../core/run-cursor.js';
 import type { RunFilter } from '../../ports/run-store.js';
 import { RUN_INDEX_DAYS } from './cassandra-schema.js';
 import { millisecondsOf, stampOf, type CassandraSession } from './cassandra-session.js';
@@ -8,11 +9,6 @@ const DAY_MS = 86_400_000;
 const SHARDS = 8;
 /** The year 9999: days beyond have no name in CQL. */
 const LATEST = 253_402_300_799_999;
-
-interface Entry {
-  readonly createdAt: number;
-  readonly runId: string;
-}
 
 /**
  * Finds runs by the time of their acceptance. An entry is written before its run, so that no run can be lost from
@@ -47,8 +43,8 @@ export class CassandraRunIndex {
   async list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
     const to = Math.min(filter.to, Math.max(Date.now() + DAY_MS, filter.from), LATEST);
     const from = Math.max(0, filter.from, to - RUN_INDEX_DAYS * DAY_MS);
-    const before = filter.cursor === undefined ? { createdAt: to + 1, runId: '' } : cursorOf(filter.cursor);
-    const found: Entry[] = [];
+    const before = filter.cursor === undefined ? { createdAt: to + 1, runId: '' } : decodeRunCursor(filter.cursor);
+    const found: RunCursor[] = [];
     // One more than asked for tells whether there is another page.
     for (let day = startOfDay(Math.min(before.createdAt, to)); day >= startOfDay(from); day -= DAY_MS) {
       const parts = await Promise.all(
@@ -61,24 +57,25 @@ export class CassandraRunIndex {
     const last = page.at(-1);
     return {
       runIds: page.map((entry) => entry.runId),
-      ...(last && found.length > page.length ? { cursor: JSON.stringify([last.createdAt, last.runId]) } : {}),
+      ...(last && found.length > page.length ? { cursor: encodeRunCursor(last) } : {}),
     };
   }
 
-  private async readShard(day: number, shard: number, before: Entry, from: number, limit: number): Promise<Entry[]> {
+  private async readShard(
+    day: number,
+    shard: number,
+    before: RunCursor,
+    from: number,
+    limit: number,
+  ): Promise<RunCursor[]> {
     const params = [dayOf(day), shard, before.createdAt, before.runId, from, limit];
     const result = await this.session.execute('listing runs', this.readCql, params);
     return result.rows.map((row) => ({ createdAt: millisecondsOf(row['created_at']), runId: String(row['runid']) }));
   }
 }
 
-function newestFirst(a: Entry, b: Entry): number {
+function newestFirst(a: RunCursor, b: RunCursor): number {
   return b.createdAt - a.createdAt || (a.runId < b.runId ? 1 : -1);
-}
-
-function cursorOf(text: string): Entry {
-  const [createdAt, runId] = JSON.parse(text) as [number, string];
-  return { createdAt, runId };
 }
 
 function startOfDay(time: number): number {

@@ -1,5 +1,6 @@
 import type { WorkflowBlueprint } from 'flowcraft';
 import { stableJson } from '../../core/plan.js';
+import { decodeRunCursor, encodeRunCursor, type RunCursor } from '../../core/run-cursor.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import type {
   ForeignRun,
@@ -69,19 +70,16 @@ export class MemoryRunStore implements RunStore {
   }
 
   async list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
-    const after =
-      filter.cursor === undefined ? undefined : (JSON.parse(filter.cursor) as [createdAt: number, runId: string]);
-    const order = (a: readonly [number, string], b: readonly [number, string]) =>
-      b[0] - a[0] || (a[1] < b[1] ? 1 : a[1] > b[1] ? -1 : 0);
+    const after = filter.cursor === undefined ? undefined : decodeRunCursor(filter.cursor);
     const found = [...this.data.runs.values()]
-      .map((run) => [run.createdAt, run.runId] as const)
-      .filter((entry) => entry[0] >= filter.from && entry[0] <= filter.to && (!after || order(entry, after) > 0))
-      .sort(order);
+      .filter(({ createdAt: at }) => at >= filter.from && at <= filter.to)
+      .filter((run) => !after || newestFirst(run, after) > 0)
+      .sort(newestFirst);
     const page = found.slice(0, filter.limit);
     const last = page.at(-1);
     return {
-      runIds: page.map(([, runId]) => runId),
-      ...(last && page.length < found.length ? { cursor: JSON.stringify(last) } : {}),
+      runIds: page.map(({ runId }) => runId),
+      ...(last && page.length < found.length ? { cursor: encodeRunCursor(last) } : {}),
     };
   }
 
@@ -165,6 +163,10 @@ export class MemoryRunStore implements RunStore {
     this.data.statuses.set(runId, cells);
     return cells;
   }
+}
+
+function newestFirst(a: RunCursor, b: RunCursor): number {
+  return b.createdAt - a.createdAt || (a.runId < b.runId ? 1 : a.runId > b.runId ? -1 : 0);
 }
 
 /** Cassandra's rule for one cell: the higher stamp; of two equal stamps the greater value, so that all replicas agree. */

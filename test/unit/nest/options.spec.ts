@@ -38,6 +38,7 @@ describe('the options', () => {
     });
     expect(settings.engine).toEqual({
       worker: DEFAULT_OPTIONS.worker,
+      client: DEFAULT_OPTIONS.client,
       limits: DEFAULT_OPTIONS.limits,
       reconciler: DEFAULT_OPTIONS.reconciler,
       blueprints: DEFAULT_OPTIONS.blueprints,

@@ -1,0 +1,76 @@
+import { CallTimeoutError, ClosedError, UnavailableError } from '../core/errors.js';
+import { delay, type Clock } from '../ports/clock.js';
+import type { Logger } from '../ports/logger.js';
+import type { Persistence } from './persistence.js';
+
+const RETRY_MS = 250;
+
+/**
+ * Bounds the calls of the client in time. The engine waits for a server for as long as it takes; a caller must not,
+ * since a person or a request waits for it. What a call has begun goes on behind its back: it is safe to repeat.
+ */
+export class ClientCalls {
+  constructor(
+    private readonly persistence: Persistence,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly timeoutMs: number,
+    /** Aborted when the application closes. */
+    readonly closed: AbortSignal,
+  ) {}
+
+  /**
+   * Repeats `work` while a server is away, as long as there is time. Every call of the client is safe to repeat.
+   * @throws CallTimeoutError, ClosedError, and what `work` throws
+   */
+  async run<T>(call: string, runId: string | undefined, work: () => Promise<T>): Promise<T> {
+    const ids = runId === undefined ? {} : { runId };
+    if (this.closed.aborted) throw closedError(ids);
+    const over = new AbortController();
+    const begun = this.repeat(work);
+    const late = delay(this.clock, this.timeoutMs, over.signal).then(() => 'late' as const);
+    const closed = whenAborted(this.closed, over.signal).then(() => 'closed' as const);
+    try {
+      const outcome = await Promise.race([begun.then((value) => ({ value })), late, closed]);
+      if (typeof outcome === 'object') return outcome.value;
+      begun.catch((error: unknown) =>
+        this.logger.debug(`${call} ended behind the back of its caller.`, { ...ids, error }),
+      );
+      if (outcome === 'closed') throw closedError(ids);
+      throw new CallTimeoutError(call, this.timeoutMs, { ...ids, cause: this.persistence.lastRefusal });
+    } finally {
+      over.abort();
+    }
+  }
+
+  private async repeat<T>(work: () => Promise<T>): Promise<T> {
+    const end = this.clock.now() + this.timeoutMs - RETRY_MS;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || this.closed.aborted || this.clock.now() >= end) throw error;
+        await delay(this.clock, RETRY_MS, this.closed);
+      }
+    }
+  }
+}
+
+/** Resolves when the signal aborts, or when nobody waits for that any more. */
+function whenAborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      signal.removeEventListener('abort', end);
+      over.removeEventListener('abort', end);
+      resolve();
+    };
+    signal.addEventListener('abort', end);
+    over.addEventListener('abort', end);
+    if (signal.aborted || over.aborted) end();
+  });
+}
+
+export function closedError(ids: { runId?: string } = {}): ClosedError {
+  const run = ids.runId === undefined ? '' : ` Run '${ids.runId}' is not touched by that.`;
+  return new ClosedError(`The application has closed, and flowcraft with it.${run} Ask in a process that runs.`, ids);
+}

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { ArgumentInvalidError } from '../core/errors.js';
+
+/**
+ * What the calls of the client take, checked before anything is read or written: callers may be written in JavaScript,
+ * and arguments often come from an HTTP request.
+ */
+
+const MAX_ID_LENGTH = 1024;
+const MAX_TAGS = 64;
+const MAX_TAG_LENGTH = 256;
+const MAX_REASON_LENGTH = 4096;
+export const MAX_PAGE = 1000;
+
+const id = z.string().min(1).max(MAX_ID_LENGTH);
+const tag = z.string().min(1).max(MAX_TAG_LENGTH);
+const date = z.date('must be a Date with a valid time');
+export const pageLimit = z.int().min(1).max(MAX_PAGE);
+export const cursor = z.string().min(1).max(4096);
+const plainObject = z.custom<Record<string, unknown>>(
+  // an instance of a class will do; an array, a Map or a Date has no values under names
+  (value) => Object.prototype.toString.call(value) === '[object Object]',
+  'must be an object with a property for each value',
+);
+const status = z.enum(['running', 'awaiting', 'completed', 'failed', 'cancelled']);
+
+export const startInput = z.strictObject({
+  blueprintId: id,
+  initialContext: plainObject,
+  options: z.strictObject({
+    runId: z.string().optional(),
+    version: id.optional(),
+    tags: z.array(tag).max(MAX_TAGS).optional(),
+    strict: z.boolean().optional(),
+  }),
+});
+
+export const waitInput = z.strictObject({
+  timeoutMs: z
+    .custom<number>((value) => typeof value === 'number' && value >= 0, 'must be a number of milliseconds, 0 or more')
+    .optional(),
+  until: z.enum(['finished', 'settled']).optional(),
+  signal: z.custom<AbortSignal>(isAbortSignal, 'must be an AbortSignal').optional(),
+});
+
+export const listInput = z
+  .strictObject({
+    status: status.optional(),
+    blueprintId: id.optional(),
+    tag: tag.optional(),
+    from: date.optional(),
+    to: date.optional(),
+    limit: pageLimit.optional(),
+    cursor: cursor.optional(),
+  })
+  .refine(({ from, to }) => !from || !to || from <= to, { path: ['from'], message: 'must not be later than to' });
+
+export const resumeInput = z.strictObject({
+  nodeId: id.optional(),
+  action: z.string().min(1).max(MAX_ID_LENGTH).optional(),
+  output: z.unknown().optional(),
+});
+
+export const cancelInput = z.strictObject({ reason: z.string().max(MAX_REASON_LENGTH).optional() });
+
+/**
+ * Refuses what does not fit. The values themselves are passed on as they are: a schema may not change them.
+ * @throws ArgumentInvalidError that lists every problem
+ */
+export function assertInput(call: string, schema: z.ZodType, given: unknown): void {
+  const parsed = schema.safeParse(given, { reportInput: false });
+  if (parsed.success) return;
+  throw new ArgumentInvalidError(
+    call,
+    parsed.error.issues.flatMap((issue) => {
+      const path = issue.path.map(String).join('.') || 'options';
+      if (issue.code !== 'unrecognized_keys') return [{ path, message: phrase(issue.message) }];
+      return issue.keys.map((key) => ({ path: key, message: 'is not known; look for a typing error' }));
+    }),
+  );
+}
+
+function isAbortSignal(value: unknown): boolean {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+}
+
+function phrase(message: string): string {
+  return message.startsWith('must ') ? message : `is wrong (${message})`;
+}

@@ -1,0 +1,84 @@
+import { isEndStatus, type RunStatus } from '../core/run.js';
+import type { Clock } from '../ports/clock.js';
+import type { RunStore } from '../ports/run-store.js';
+
+export interface RunSummary {
+  readonly runId: string;
+  readonly blueprintId: string;
+  readonly blueprintVersion: string | null;
+  readonly status: RunStatus;
+  readonly tags: readonly string[];
+  /** ISO 8601. */
+  readonly createdAt: string;
+}
+
+export interface ListOptions {
+  readonly status?: RunStatus;
+  readonly blueprintId?: string;
+  readonly tag?: string;
+  /** Time of acceptance; default: the last 24 hours. */
+  readonly from?: Date;
+  readonly to?: Date;
+  /** 1 to 1000; default 100. */
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface RunPage {
+  readonly runs: RunSummary[];
+  /** Where to read on; absent on the last page. */
+  readonly cursor?: string;
+}
+
+const DAY_MS = 24 * 3_600_000;
+const DEFAULT_LIMIT = 100;
+
+/** Runs by the time of their acceptance. */
+export class RunList {
+  constructor(
+    private readonly store: RunStore,
+    private readonly clock: Clock,
+  ) {}
+
+  async page(options: ListOptions): Promise<RunPage> {
+    const limit = options.limit ?? DEFAULT_LIMIT;
+    const to = options.to?.getTime() ?? this.clock.now() + DAY_MS;
+    const from = options.from?.getTime() ?? this.clock.now() - DAY_MS;
+    const runs: RunSummary[] = [];
+    let { cursor } = options;
+    do {
+      const page = await this.store.list({
+        from,
+        to,
+        limit: limit - runs.length,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      cursor = page.cursor;
+      const found = await Promise.all(page.runIds.map((runId) => this.summary(runId)));
+      runs.push(...found.filter((s) => s !== undefined).filter((s) => matches(s, options)));
+    } while (cursor !== undefined && runs.length < limit);
+    return { runs, ...(cursor === undefined ? {} : { cursor }) };
+  }
+
+  private async summary(runId: string): Promise<RunSummary | undefined> {
+    const [run, row] = await Promise.all([this.store.run(runId), this.store.status(runId)]);
+    if (!run) return undefined;
+    const status = isEndStatus(run.status) ? run.status : row?.status === 'awaiting' ? 'awaiting' : 'running';
+    return {
+      runId,
+      blueprintId: run.blueprintId,
+      blueprintVersion: run.blueprintVersion,
+      status,
+      tags: run.tags,
+      createdAt: new Date(run.createdAt).toISOString(),
+    };
+  }
+}
+
+function matches(run: RunSummary, { status, blueprintId, tag }: ListOptions): boolean {
+  return (
+    (status === undefined || run.status === status) &&
+    (blueprintId === undefined || run.blueprintId === blueprintId) &&
+    (tag === undefined || run.tags.includes(tag))
+  );
+}

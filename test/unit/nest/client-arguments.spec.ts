@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ArgumentInvalidError, FlowcraftKafkaError, RunIdInvalidError, RunNotFoundError } from '../../../src/index.js';
+import { blueprint } from '../../support/blueprints.js';
+import { startApp, type TestApp } from '../../support/nest-app.js';
+
+/** What a caller in JavaScript may hand in. */
+type Loose = Record<string, (...args: unknown[]) => Promise<unknown>>;
+
+describe('arguments of the client', () => {
+  let it_: TestApp;
+  let client: Loose;
+
+  beforeAll(async () => {
+    it_ = await startApp({
+      runtime: { blueprints: { one: blueprint('one', 'a') }, registry: { step: async () => ({}) } },
+    });
+    client = it_.client as unknown as Loose;
+  });
+  afterAll(() => it_.app.close());
+
+  const call = async (name: string, ...args: unknown[]): Promise<unknown> =>
+    client[name]?.(...args).then(
+      () => 'accepted',
+      (error: unknown) => error,
+    );
+
+  it.each<[string, unknown[], string]>([
+    ['start', [undefined], 'blueprintId'],
+    ['start', [''], 'blueprintId'],
+    ['start', ['one', null], 'initialContext'],
+    ['start', ['one', [1]], 'initialContext'],
+    ['start', ['one', 'text'], 'initialContext'],
+    ['start', ['one', new Map([['a', 1]])], 'initialContext'],
+    ['start', ['one', {}, null], 'options'],
+    ['start', ['one', {}, { tags: 'urgent' }], 'options.tags'],
+    ['start', ['one', {}, { tags: ['a', 1] }], 'options.tags.1'],
+    ['start', ['one', {}, { tags: [''] }], 'options.tags.0'],
+    ['start', ['one', {}, { version: 2 }], 'options.version'],
+    ['start', ['one', {}, { runId: 7 }], 'options.runId'],
+    ['start', ['one', {}, { strict: 'yes' }], 'options.strict'],
+    ['start', ['one', {}, { tag: ['urgent'] }], 'tag'],
+    ['waitForWorkflow', ['r', { timeoutMs: -1 }], 'timeoutMs'],
+    ['waitForWorkflow', ['r', { timeoutMs: '5s' }], 'timeoutMs'],
+    ['waitForWorkflow', ['r', { timeoutMs: Number.NaN }], 'timeoutMs'],
+    ['waitForWorkflow', ['r', { until: 'done' }], 'until'],
+    ['waitForWorkflow', ['r', { signal: true }], 'signal'],
+    ['listRuns', [{ limit: 0 }], 'limit'],
+    ['listRuns', [{ limit: -5 }], 'limit'],
+    ['listRuns', [{ limit: 1.5 }], 'limit'],
+    ['listRuns', [{ limit: 100_000 }], 'limit'],
+    ['listRuns', [{ limit: '10' }], 'limit'],
+    ['listRuns', [{ cursor: 'nonsense' }], 'cursor'],
+    ['listRuns', [{ cursor: '{"a":1}' }], 'cursor'],
+    ['listRuns', [{ cursor: '["x","r"]' }], 'cursor'],
+    ['listRuns', [{ cursor: 3 }], 'cursor'],
+    ['listRuns', [{ from: '2026-01-01' }], 'from'],
+    ['listRuns', [{ to: new Date('no date') }], 'to'],
+    ['listRuns', [{ from: new Date(2000), to: new Date(1000) }], 'from'],
+    ['listRuns', [{ status: 'done' }], 'status'],
+    ['listRuns', [{ tag: ['a'] }], 'tag'],
+    ['listRuns', [null], 'options'],
+    ['resume', ['r', null], 'options'],
+    ['resume', ['r', { nodeId: 1 }], 'nodeId'],
+    ['resume', ['r', { action: {} }], 'action'],
+    ['resume', ['r', { node: 'a' }], 'node'],
+    ['cancel', ['r', 5], 'reason'],
+  ])('%s(%j) is refused and names %s', async (name, args, path) => {
+    const error = await call(name, ...args);
+    expect(error).toBeInstanceOf(ArgumentInvalidError);
+    const { code, problems, message } = error as ArgumentInvalidError;
+    expect(code).toBe('FLOW_ARGUMENT_INVALID');
+    expect(problems.map((problem) => problem.path)).toContain(path);
+    expect(message).toContain(`${name}()`);
+  });
+
+  it('are all named, not only the first', async () => {
+    const error = await call('start', '', {}, { tags: 1, version: 2 });
+    expect((error as ArgumentInvalidError).problems.map(({ path }) => path)).toEqual([
+      'blueprintId',
+      'options.version',
+      'options.tags',
+    ]);
+  });
+
+  it.each(['waitForWorkflow', 'getRun', 'getContext', 'resume', 'cancel'])(
+    '%s refuses what is no run id, and an id that nobody has started',
+    async (name) => {
+      for (const id of [undefined, null, 5, {}, '', 'with space', 'x'.repeat(129)])
+        expect(await call(name, id)).toBeInstanceOf(RunIdInvalidError);
+      expect(await call(name, 'nobody')).toBeInstanceOf(RunNotFoundError);
+    },
+  );
+
+  it('events() refuses what is no run id, and an id that nobody has started', async () => {
+    const first = (id: string) => it_.client.events(id).next();
+    await expect(first('with space')).rejects.toBeInstanceOf(RunIdInvalidError);
+    await expect(first('nobody')).rejects.toBeInstanceOf(RunNotFoundError);
+  });
+
+  it('that are refused start nothing', async () => {
+    await call('start', 'one', {}, { runId: 'refused', tags: 'urgent' });
+    await call('start', 'one', [1], { runId: 'refused' });
+    expect(await call('getRun', 'refused')).toBeInstanceOf(RunNotFoundError);
+    expect((await it_.client.listRuns()).runs).toEqual([]);
+  });
+
+  it('of the right type are taken, instances of classes among them', async () => {
+    class Order {
+      total = 3;
+    }
+    const started = await it_.client.start('one', new Order() as never, { tags: ['a'], runId: 'order-1' });
+    expect(await it_.client.waitForWorkflow(started.runId, { timeoutMs: Infinity })).toMatchObject({
+      status: 'completed',
+      result: { context: { total: 3 } },
+    });
+    const page = await it_.client.listRuns({ limit: 1, from: new Date(0), to: new Date(Date.now() + 1000), tag: 'a' });
+    expect(page.runs.map(({ runId }) => runId)).toEqual(['order-1']);
+    await expect(it_.client.cancel('order-1')).rejects.toBeInstanceOf(FlowcraftKafkaError);
+  });
+});
