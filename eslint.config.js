@@ -102,7 +102,6 @@ export default defineConfig(
         structuredClone: 'readonly',
         fetch: 'readonly',
         AbortController: 'readonly',
-        performance: 'readonly',
       },
     },
     rules: { 'no-console': 'off' },

@@ -1,5 +1,7 @@
 import type { FiredTurn, SettleRequest } from './ledger-calls.js';
+import { BatchItems } from './batch-items.js';
 import { field, PASS_SEP, SEP, type LedgerFields } from './ledger-fields.js';
+import type { Lead } from './leads.js';
 import type { Arrival, SettlementTarget } from './settlement.js';
 import { turnOfEntry, turnOfPasses } from './turns.js';
 
@@ -17,6 +19,8 @@ export class Advance {
     private readonly ledger: LedgerFields,
     private readonly request: SettleRequest,
     private readonly now: number,
+    /** The turn has not settled so before. */
+    private readonly first: boolean,
   ) {
     this.claimsLeft = request.claim;
     const { node, turn, pauses } = request.settlement;
@@ -24,14 +28,58 @@ export class Advance {
   }
 
   addDynamic(id: string): void {
-    const { node, turn, gather } = this.request.settlement;
-    const name = field('v', id);
+    const { node, turn, gather, dynamicLeads = [], workerOf } = this.request.settlement;
+    const name = field('v', id, turn);
     if (this.ledger.get(name) === undefined) {
       this.ledger.set(name, [node, turn, gather ?? ''].join(SEP));
       if (gather !== undefined) this.ledger.add(field('m', gather), 1);
     }
-    const target = { node: id, when: 'joined', leads: this.request.settlement.dynamicLeads ?? [] } as const;
-    this.fire(target, turnOfPasses([]), this.ledger.turn(node, turn)?.passes ?? [], this.round + 1);
+    // one round adds them all; only nodes that add nodes that add nodes may do so for ever
+    const isFree = workerOf === undefined && this.ledger.origin(node, turn).origin === undefined;
+    const target = { node: id, when: 'joined', leads: dynamicLeads, isFree } as const;
+    this.fire(target, turn, this.ledger.turn(node, turn)?.passes ?? [], this.round + 1);
+  }
+
+  /** The first items of a batch become ready with its scatter, each of the others when one of them ends. */
+  beginBatch(): void {
+    const { batch, node, turn, gather, dynamicLeads = [] } = this.request.settlement;
+    if (!batch) return;
+    const items = BatchItems.begin(this.ledger, batch, { node, turn, gather, round: this.round });
+    const passes = this.ledger.turn(node, turn)?.passes ?? [];
+    this.fireItems(items, batch.prefix, { from: 0, to: items.first }, passes, dynamicLeads);
+  }
+
+  /** An item that ends, or begins to wait, makes room for others. */
+  endItem(): void {
+    const { workerOf, node, turn, outcome, leads = [] } = this.request.settlement;
+    const found = this.ledger.turn(node, turn);
+    if (workerOf === undefined || !found) return;
+    const items = new BatchItems(this.ledger, workerOf);
+    if (!items.exists) return;
+    if (this.first) {
+      const count = outcome === 'awaiting' ? 1 : items.end(outcome === 'completed');
+      // one that waited has made room for another already
+      const { from, to } = items.take(found.made === undefined || count > 1 ? count : 0);
+      found.made = [...(found.made ? [found.made] : []), ...(to > from ? [`${from}-${to}`] : [])].join(',');
+      this.ledger.putTurn(node, turn, found);
+    }
+    for (const range of (found.made ?? '').split(',').filter((text) => text !== '')) {
+      const [from = 0, to = 0] = range.split('-').map(Number);
+      this.fireItems(items, workerOf, { from, to }, found.passes, leads);
+    }
+  }
+
+  private fireItems(
+    items: BatchItems,
+    prefix: string,
+    { from, to }: { from: number; to: number },
+    passes: string[],
+    leads: readonly Lead[],
+  ): void {
+    for (let i = from; i < to; i++) {
+      const target = { node: `${prefix}_${i}`, when: 'joined', leads, isFree: true } as const;
+      this.fire(target, items.turn, passes, items.round + 1);
+    }
   }
 
   /** @param late the target's rescuer has settled before this node failed: if it took an edge, that counts now */
@@ -99,9 +147,13 @@ export class Advance {
   private arrive(target: SettlementTarget, arrival: Arrival): boolean {
     const passes = this.ledger.resolve(arrival.passes).join(PASS_SEP);
     if (arrival.ifRescued && this.ledger.get(field('b', arrival.from, passes)) === undefined) return false;
-    const mark = field('a', target.node, arrival.from, passes);
-    if (this.ledger.get(mark) !== undefined) return false;
-    this.ledger.set(mark, '1');
+    if (target.unmarked) {
+      if (!this.first) return false;
+    } else {
+      const mark = field('a', target.node, arrival.from, passes);
+      if (this.ledger.get(mark) !== undefined) return false;
+      this.ledger.set(mark, '1');
+    }
     if (target.gathers) this.ledger.add(field('d', target.node), 1);
     else this.ledger.add(field('n', target.node, arrival.passes.map(([loop]) => loop).join(PASS_SEP), passes), 1);
     return true;
@@ -129,12 +181,12 @@ export class Advance {
       if (opensPasses) this.ledger.set(field('g', node), next);
       this.start(node, next, queued.passes, queued.round);
     } else {
-      this.fired.push({ node, turn: next, passes: queued.passes, ...this.ledger.origin(node) });
+      this.fired.push({ node, turn: next, passes: queued.passes, ...this.ledger.origin(node, next) });
     }
   }
 
   private fire(
-    target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass' | 'leads'>,
+    target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass' | 'leads'> & { readonly isFree?: boolean },
     turn: string,
     passes: string[],
     round: number,
@@ -144,15 +196,15 @@ export class Advance {
     const before = ledger.turn(node, turn);
     if (before) {
       if (before.state === 'R' || before.state === 'C')
-        this.fired.push({ node, turn, passes: before.passes, ...ledger.origin(node) });
+        this.fired.push({ node, turn, passes: before.passes, ...ledger.origin(node, turn) });
       return;
     }
-    if (Number(ledger.get('q') ?? 0) >= this.request.maxTurns) {
+    if (!target.isFree && Number(ledger.get('q') ?? 0) >= this.request.maxTurns) {
       this.tooManyTurnsAt = node;
       return;
     }
     ledger.add('o', 1);
-    ledger.add('q', 1);
+    if (!target.isFree) ledger.add('q', 1);
     ledger.addLeads(target.leads ?? [], passes, 1);
     if (target.when === 'each') {
       const last = ledger.get(field('l', node));
@@ -170,7 +222,7 @@ export class Advance {
 
   private start(node: string, turn: string, passes: string[], round: number): void {
     const { ledger, request, now } = this;
-    const fired = { node, turn, passes, ...ledger.origin(node) };
+    const fired = { node, turn, passes, ...ledger.origin(node, turn) };
     if (this.claimsLeft <= 0) {
       ledger.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0, round });
       this.fired.push(fired);

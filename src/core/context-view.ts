@@ -33,7 +33,11 @@ export const INPUT_KEY_PREFIX = '_inputs.';
 
 /** Marks that a transforming edge replaced the declared inputs of a node, which then holds for the rest of the run. */
 export function overrideKey(nodeId: string): string {
-  return `${INTERNAL_KEY_PREFIX}override.${nodeId}`;
+  return internalKey('override', nodeId);
+}
+
+export function internalKey(...parts: string[]): string {
+  return INTERNAL_KEY_PREFIX + parts.join('.');
 }
 
 export function isInternalKey(key: string): boolean {

@@ -200,9 +200,10 @@ export class ValueTooLargeError extends FlowcraftKafkaError {
 /** A run made more turns than `limits.maxTurnsPerRun`: most likely a loop that does not end. */
 export class TooManyTurnsError extends FlowcraftKafkaError {
   readonly code = ErrorCode.TooManyTurns;
-  constructor(runId: string, nodeId: string, maxTurns: number) {
+  /** @param repetition the loop that the node is in, in words */
+  constructor(runId: string, nodeId: string, maxTurns: number, repetition?: string) {
     super(
-      `Run '${runId}' reached ${maxTurns} turns at node '${nodeId}', possible infinite loop. Check the condition that should end it, or raise limits.maxTurnsPerRun.`,
+      `Run '${runId}' reached ${maxTurns} turns at node '${nodeId}'${repetition === undefined ? '' : ` in ${repetition}`}, possible infinite loop. Check the condition that should end it, or raise limits.maxTurnsPerRun.`,
       { runId, nodeId },
     );
   }

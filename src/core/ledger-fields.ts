@@ -1,3 +1,4 @@
+import { prefixOf } from './batch.js';
 import type { Lead } from './leads.js';
 import type { Origin, PassRef } from './settlement.js';
 import { BEFORE_FIRST_PASS } from './turns.js';
@@ -20,18 +21,22 @@ export interface TurnField {
   claims: number;
   /** How many turns lie behind this one, on the longest of the ways that led to it: what flowcraft's rounds count. */
   round: number;
+  /** The items of its batch that became ready when this one ended or began to wait: `from-to`, several with commas. */
+  made?: string;
 }
 
 /**
  * The flat map that holds the coordination state of one run. In Redis it is a hash with the same fields.
  *
  * Fields: `x` end status once closed · `i` incarnation · `t` highest token · `o` open turns · `w` awaiting turns ·
- * `q` turns so far · `e` a node failed · `y` a node was rescued · `s node turn` state of a turn · `v node` origin of a
- * dynamic node · `g loop` current pass · `a target from passes` an arrival · `n target group passes` how many distinct
+ * `q` turns so far · `e` a node failed · `y` a node was rescued · `s node turn` state of a turn · `v node turn` origin of
+ * a dynamic node · `g loop` current pass · `a target from passes` an arrival · `n target group passes` how many distinct
  * arrivals · `r target passes` the highest round of a first arrival, or of what led to a `settled` join · `k target passes`
  * that of a taken edge · `m target` dynamic nodes to gather · `d target` those gathered · `b node passes` failed and
  * rescued · `l node` the turn of an `any` node that fired last · `h node turn` the turn of the same node that is queued
- * behind this one · `u join passes` how many open turns of these passes may lead to a `settled` join.
+ * behind this one · `u join passes` how many open turns of these passes may lead to a `settled` join · `z prefix` a batch,
+ * by what the ids of its workers begin with · `f prefix` how many of its items have become ready · `c prefix` how many
+ * have completed.
  */
 export class LedgerFields {
   constructor(readonly fields: Map<string, string> = new Map()) {}
@@ -53,7 +58,7 @@ export class LedgerFields {
   turn(node: string, turn: string): TurnField | undefined {
     const text = this.fields.get(field('s', node, turn));
     if (text === undefined) return undefined;
-    const [state, passes, token, worker, until, claims, round] = text.split(SEP);
+    const [state, passes, token, worker, until, claims, round, made] = text.split(SEP);
     return {
       state: state as TurnField['state'],
       passes: passes === undefined || passes === '' ? [] : passes.split(PASS_SEP),
@@ -62,14 +67,13 @@ export class LedgerFields {
       until: Number(until),
       claims: Number(claims),
       round: Number(round),
+      ...(made === undefined ? {} : { made }),
     };
   }
 
   putTurn(node: string, turn: string, t: TurnField): void {
-    this.set(
-      field('s', node, turn),
-      [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims, t.round].join(SEP),
-    );
+    const parts = [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims, t.round];
+    this.set(field('s', node, turn), [...parts, ...(t.made === undefined ? [] : [t.made])].join(SEP));
   }
 
   makeReady(node: string, turn: string, passes: string[], leads: readonly Lead[] = []): void {
@@ -94,11 +98,14 @@ export class LedgerFields {
     return passes.map(([loop, pass]) => pass ?? this.get(field('g', loop)) ?? BEFORE_FIRST_PASS);
   }
 
-  origin(node: string): { origin?: Origin } {
-    const text = this.get(field('v', node));
+  origin(node: string, turn: string): { origin?: Origin } {
+    const own = this.get(field('v', node, turn));
+    const batch = own === undefined ? prefixOf(node) : undefined;
+    const text = batch === undefined ? own : this.get(field('z', batch));
     if (text === undefined) return {};
     const [creator = '', creatorTurn = '', gather = ''] = text.split(SEP);
-    return { origin: { creator, creatorTurn, ...(gather === '' ? {} : { gather }) } };
+    const of = batch === undefined ? {} : { batch };
+    return { origin: { creator, creatorTurn, ...(gather === '' ? {} : { gather }), ...of } };
   }
 }
 

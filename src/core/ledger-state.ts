@@ -39,7 +39,7 @@ export class LedgerState extends LedgerFields {
     if (end !== undefined) return { kind: 'closed', status: end };
     const found = this.turn(node, turn);
     if (!found) return { kind: 'unknown', incarnation: this.get('i') ?? '' };
-    const origin = this.origin(node);
+    const origin = this.origin(node, turn);
     if (found.state === 'D') return { kind: 'settled', token: found.token, passes: found.passes, ...origin };
     if (found.state === 'W' && request.mode !== 'resume') return { kind: 'awaiting' };
     if (found.state === 'Q') return { kind: 'busy', worker: NOBODY, token: 0, retryInMs: QUEUED_RETRY_MS };
@@ -77,6 +77,7 @@ export class LedgerState extends LedgerFields {
       until: now + request.leaseMs * 1000,
       claims,
       round: found.round,
+      ...(found.made === undefined ? {} : { made: found.made }),
     });
     return { kind: 'granted', token, passes: found.passes, claims, ...origin };
   }
@@ -110,7 +111,7 @@ export class LedgerState extends LedgerFields {
     if (end !== undefined) return { kind: 'closed', status: end };
     const found = this.turn(settlement.node, settlement.turn);
     const awaits = settlement.outcome === 'awaiting';
-    let ended = false;
+    let [ended, first] = [false, false];
     const settledAs = awaits ? 'W' : 'D';
     if (found?.state === 'D' || (found?.state === 'W' && awaits)) {
       if (found.token !== token || found.state !== settledAs) return { kind: 'lost' };
@@ -123,13 +124,15 @@ export class LedgerState extends LedgerFields {
       if (awaits) this.add('w', 1);
       if (settlement.outcome === 'failed') this.set('e', '1');
       if (settlement.outcome === 'rescued') this.set('y', '1');
-      ended = !awaits;
+      [ended, first] = [!awaits, true];
     }
-    const advance = new Advance(this, request, now);
+    const advance = new Advance(this, request, now, first);
     if (settlement.rescuedPasses)
       this.set(field('b', settlement.node, this.resolve(settlement.rescuedPasses).join(PASS_SEP)), '1');
     advance.releaseQueued();
     for (const id of settlement.dynamic) advance.addDynamic(id);
+    advance.beginBatch();
+    advance.endItem();
     for (const target of settlement.targets) advance.tell(target);
     if (
       settlement.late &&
@@ -172,13 +175,14 @@ export class LedgerState extends LedgerFields {
     until: number;
     passes: string[];
     round: number;
+    made?: string;
     origin?: Origin;
   }[] {
     return [...this.fields.keys()].flatMap((name) => {
       const [kind, node, turn] = name.split(SEP);
       if (kind !== 's' || node === undefined || turn === undefined) return [];
       const found = this.turn(node, turn);
-      return found ? [{ node, turn, ...found, ...this.origin(node) }] : [];
+      return found ? [{ node, turn, ...found, ...this.origin(node, turn) }] : [];
     });
   }
 }

@@ -67,3 +67,17 @@ function reachable(
   }
   return seen;
 }
+
+/** What makes a node run again and again, in words; undefined if nothing in the blueprint does. */
+export function repetitionAt(nodeId: string, plan: Repeating): string | undefined {
+  const node = plan.nodes.get(nodeId);
+  const controller = node?.isController ? nodeId : node?.loops.at(-1);
+  if (controller !== undefined) return `loop '${controller}'`;
+  const cycle = plan.cycles.find((ids) => ids.includes(nodeId));
+  return cycle && `the cycle of ${[...new Set(cycle)].map((id) => `'${id}'`).join(', ')}`;
+}
+
+interface Repeating {
+  readonly nodes: ReadonlyMap<string, { readonly isController: boolean; readonly loops: readonly string[] }>;
+  readonly cycles: readonly (readonly string[])[];
+}

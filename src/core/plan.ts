@@ -47,6 +47,8 @@ export interface BlueprintPlan {
   readonly startNodeIds: readonly string[];
   readonly terminalNodeIds: readonly string[];
   readonly isDag: boolean;
+  /** The cycles of the graph, each as the nodes that it goes through. */
+  readonly cycles: readonly (readonly string[])[];
 }
 
 const UNPRINTABLE = /[\u0000-\u001f]/; // eslint-disable-line no-control-regex -- these separate the parts of ledger fields
@@ -109,6 +111,7 @@ export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
     startNodeIds,
     terminalNodeIds: analysis.terminalNodeIds,
     isDag: analysis.isDag,
+    cycles: analysis.cycles,
   };
 }
 

@@ -60,7 +60,7 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
       until: Number.MAX_SAFE_INTEGER,
       claims: row.claims,
     });
-    const { origin } = ledger.origin(row.nodeId);
+    const { origin } = ledger.origin(row.nodeId, row.turn);
     const answer = ledger.settle(
       {
         settlement: settlementOf(plan, row, origin),
@@ -86,6 +86,7 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
       // whoever may be at work on it counts: the next one has to look whether that one has written meanwhile
       claims: options.graceMs > 0 ? 1 : 0,
       round: open.round,
+      ...(open.made === undefined ? {} : { made: open.made }),
     });
   }
   return ledger;

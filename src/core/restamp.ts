@@ -1,3 +1,4 @@
+import { ITEM_KEY_PREFIX } from './batch.js';
 import type { ContextRow } from './context-view.js';
 import type { TurnRecord } from './run.js';
 
@@ -5,6 +6,8 @@ import type { TurnRecord } from './run.js';
 export interface RestampedTurn {
   readonly record: TurnRecord;
   readonly values: readonly Omit<ContextRow, 'stamp'>[];
+  /** The items of a batch that the turn began. */
+  readonly ahead?: readonly Omit<ContextRow, 'stamp'>[];
 }
 
 /**
@@ -21,7 +24,13 @@ export function restamp(
   const ordered = [...rows].sort((a, b) => a.token - b.token || (rowName(a) < rowName(b) ? -1 : 1));
   const written = ordered.map((): Omit<ContextRow, 'stamp'>[] => []);
   for (const { stamp, ...value } of values) written[ownerOf(ordered, value.key, stamp)]?.push(value);
-  return ordered.map((row, i) => ({ record: { ...row, token: first + i }, values: written[i] ?? [] }));
+  return ordered.map((row, i) => {
+    const record = { ...row, token: first + i };
+    const own = written[i] ?? [];
+    const ahead = own.filter(({ key }) => key.startsWith(ITEM_KEY_PREFIX));
+    if (ahead.length === 0) return { record, values: own };
+    return { record, values: own.filter(({ key }) => !key.startsWith(ITEM_KEY_PREFIX)), ahead };
+  });
 }
 
 /**

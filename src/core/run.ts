@@ -1,4 +1,5 @@
 import type { NodeDefinition } from 'flowcraft';
+import type { BatchRecord } from './batch.js';
 
 export type RunStatus = 'running' | 'awaiting' | 'completed' | 'failed' | 'cancelled';
 export type EndStatus = Extract<RunStatus, 'completed' | 'failed' | 'cancelled'>;
@@ -73,6 +74,7 @@ export interface TurnRecord {
   /** The fallback node that stands in for this failed one. */
   readonly rescuer?: string;
   readonly dynamicNodes?: readonly NodeDefinition[];
+  readonly batch?: BatchRecord;
   readonly gather?: string;
   /** Context keys that this turn wrote beside its output and its successors' inputs. */
   readonly writes: readonly string[];

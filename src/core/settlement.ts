@@ -1,3 +1,5 @@
+import { workerPrefix, type BatchRecord } from './batch.js';
+import type { BatchStart } from './batch-items.js';
 import { sharedDepth, type Lead } from './leads.js';
 import type { BlueprintPlan, PlanNode } from './plan.js';
 import type { TurnRecord } from './run.js';
@@ -36,6 +38,8 @@ export interface SettlementTarget {
   readonly opensPass?: true;
   /** The arrivals are those of dynamic nodes, which are counted for themselves. */
   readonly gathers?: true;
+  /** Each turn arrives once, when it ends: no mark is kept of it. */
+  readonly unmarked?: true;
   /** `settled` joins that a turn of the target may lead to. */
   readonly leads?: readonly Lead[];
 }
@@ -57,6 +61,10 @@ export interface Settlement {
   readonly opensPasses?: true;
   /** The node has waited for something from outside. */
   readonly pauses?: true;
+  /** The batch that this turn began. */
+  readonly batch?: BatchStart;
+  /** The batch that this turn works for. */
+  readonly workerOf?: string;
   /** Nodes that this turn added to the run, and the node that gathers them. */
   readonly dynamic: readonly string[];
   readonly gather?: string;
@@ -73,6 +81,8 @@ export interface Origin {
   readonly creator: string;
   readonly creatorTurn: string;
   readonly gather?: string;
+  /** It is a worker of the batch with this prefix. */
+  readonly batch?: string;
 }
 
 const PAUSING_TYPES: ReadonlySet<string> = new Set(['wait', 'sleep']);
@@ -86,19 +96,23 @@ export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Orig
     ...(node?.isController ? { opensPasses: true as const } : {}),
     ...(PAUSING_TYPES.has(node?.definition.uses ?? '') ? { pauses: true as const } : {}),
   };
-  if (row.status === 'awaiting') return { ...base, outcome: 'awaiting', targets: [], dynamic: [] };
   const creator = node ?? plan.nodes.get(origin?.creator ?? '');
+  const leads = node?.leads ?? gatherLeads(plan, creator, origin?.gather);
+  const worker =
+    node || origin?.batch === undefined ? {} : { workerOf: origin.batch, ...(leads.length > 0 ? { leads } : {}) };
+  if (row.status === 'awaiting') return { ...base, ...worker, outcome: 'awaiting', targets: [], dynamic: [] };
   const gather = row.gather !== undefined && plan.nodes.has(row.gather) ? row.gather : undefined;
   const dynamicLeads = gatherLeads(plan, creator, gather);
   const added = {
+    ...worker,
     dynamic: (row.dynamicNodes ?? []).map((n) => n.id),
+    ...(row.batch ? { batch: batchStart(row.batch, plan.nodes.get(gather ?? '')) } : {}),
     ...(gather === undefined ? {} : { gather }),
     ...(dynamicLeads.length > 0 ? { dynamicLeads } : {}),
   };
   const loops = creator?.loops ?? [];
   const known = new Map(loops.map((loop, i) => [loop, row.passes[i] ?? null] as const));
   if (node?.isController) known.set(node.id, row.turn); // its own pass, even if a redelivery finds the loop in a later one
-  const leads = node?.leads ?? gatherLeads(plan, creator, origin?.gather);
   const settling = (targets: readonly SettlementTarget[]) => settlingOf(plan, known, leads, targets);
   if (!node) {
     const targets = dynamicTargets(plan, row, known, origin);
@@ -154,6 +168,12 @@ function outcomeOf(
   }
   // What failed has not completed; those whose last rescuer it was have, with the output null.
   return { outcome: 'failed', targets: [...new Set(inherited)].map((id) => target(id, false, rescuedBefore(id))) };
+}
+
+function batchStart(batch: BatchRecord, gather: PlanNode | undefined): BatchStart {
+  const { items, chunk, window } = batch;
+  const lenient = gather?.join === 'settled' ? { lenient: true as const } : {};
+  return { prefix: workerPrefix(batch), items, chunk, window, ...lenient };
 }
 
 /** What the dynamic nodes of this creator may lead to: their gather, and what that leads to. */
@@ -229,7 +249,8 @@ function dynamicTargets(
       ...baseOf(plan, gather, known),
       when: WHEN[gather.join],
       taken: !gather.hasConditionalEntry,
-      arrivals: [{ from: row.nodeId, passes: [] }],
+      arrivals: [{ from: turnOfArrival(row.nodeId, row.turn), passes: [] }],
+      ...(origin?.batch === undefined ? {} : { unmarked: true as const }),
       gathers: true,
       ...(gather.join === 'any' ? { turn: turnOfArrival(row.nodeId, row.turn) } : {}),
     },

@@ -1,6 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import type { DIContainer, NodeRegistry, RuntimeOptions } from 'flowcraft';
-import type { TurnName } from '../core/run.js';
+import {
+  BatchGatherNode,
+  BatchScatterNode,
+  SubflowNode,
+  type DIContainer,
+  type NodeRegistry,
+  type RuntimeOptions,
+} from 'flowcraft';
 import { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -8,9 +14,9 @@ import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
-import type { TimerIndex, TimerRows } from '../ports/timers.js';
-import { ActiveRuns, type ActiveRun } from './active-run.js';
+import { ActiveRuns } from './active-run.js';
 import { Activity } from './activity.js';
+import { BatchNodes } from './batch-nodes.js';
 import { BlueprintCatalog } from './blueprint-catalog.js';
 import { Client } from './client.js';
 import { ClientCalls } from './client-calls.js';
@@ -31,13 +37,11 @@ import { WaitingTurns } from './waiting-turns.js';
 import type { ContextSources } from './run-context.js';
 import { RunStarter } from './run-starter.js';
 import { RunWaiter } from './run-waiter.js';
-import { TimerKeeper } from './timer-keeper.js';
 import { TurnClaimer } from './turn-claimer.js';
 import { TurnExecutor } from './turn-executor.js';
 import { TurnOutcomes } from './turn-outcome.js';
 import { TurnProcessor } from './turn-processor.js';
 import { TurnSettler } from './turn-settler.js';
-import { TurnTimers } from './turn-timers.js';
 import { Worker } from './worker.js';
 
 /** The servers and the environment that an engine works with. */
@@ -46,8 +50,6 @@ export interface EngineDrivers {
   readonly store: RunStore;
   readonly ledger: Ledger;
   readonly signals: RunSignals;
-  readonly timerRows: TimerRows;
-  readonly timerIndex: TimerIndex;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -159,27 +161,10 @@ export class Engine {
       clock,
       leaseMs: options.worker.leaseMs,
     });
-    const timers: TimerKeeper = new TimerKeeper({
-      rows: drivers.timerRows,
-      index: drivers.timerIndex,
-      ledger,
-      persistence,
-      clock,
-      logger,
-      worker: workerId,
-      fire: (timer) => turnTimers.fire(timer),
-    });
-    const turnTimers: TurnTimers = new TurnTimers(timers, waiting, sources, () => clock.now());
-    const beganToWait = async (run: ActiveRun, name: TurnName) => {
-      const row = await waiting.find(run.runId, name);
-      if (row) await turnTimers.arm(run.runId, row);
-      if (row?.awaiting?.childRunId !== undefined) await children.beganToWait(run, name);
-    };
-    rebuilder.onWaiting = async (run, name) => {
-      const row = await waiting.find(run.runId, name);
-      if (row) await turnTimers.arm(run.runId, row);
-    };
-    flowcraft.replaceSubflows(children.nodeClass());
+    flowcraft.replace(SubflowNode, children.nodeClass());
+    const batches = new BatchNodes(runs, sources);
+    flowcraft.replace(BatchScatterNode, batches.scatter());
+    flowcraft.replace(BatchGatherNode, batches.gather());
     finisher.onChildEnd = (child) => children.childEnded(child);
     this.processor = new TurnProcessor({
       queue,
@@ -197,12 +182,11 @@ export class Engine {
       clock,
       logger,
       options,
-      beforeWrite: (write) => turnTimers.record(write),
-      beganToWait,
+      beganToWait: (run, name) => children.beganToWait(run, name),
       canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
       stopping: stopping.signal,
     });
-    this.prober = new Prober(ledger, queue, rebuilder, finisher, beganToWait, persistence, logger);
+    this.prober = new Prober(ledger, queue, rebuilder, finisher, children, persistence, logger);
     this.handler = new EngineJobHandler({
       queue,
       runs,
@@ -224,7 +208,6 @@ export class Engine {
       handler: this.handler,
       processor: this.processor,
       leases,
-      timers,
       activity,
       clock,
       logger,

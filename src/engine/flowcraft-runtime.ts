@@ -3,7 +3,6 @@ import {
   FlowRuntime,
   JsonSerializer,
   ServiceTokens,
-  SubflowNode,
   WorkflowState,
   type FlowcraftEvent,
   type IAsyncContext,
@@ -41,7 +40,7 @@ export class FlowcraftRuntime {
   readonly blueprints: Record<string, WorkflowBlueprint>;
   private readonly listeners = new Set<EventListener>();
   private readonly contextClass: ExecutionContextClass;
-  private subflowNode: NodeClass | undefined;
+  private readonly replaced = new Map<NodeFunction | NodeClass, NodeClass>();
   private own: { of: number; implementations: Map<string, NodeFunction | NodeClass> } | undefined;
 
   /**
@@ -84,9 +83,9 @@ export class FlowcraftRuntime {
       .constructor as ExecutionContextClass;
   }
 
-  /** Makes nodes that are flowcraft's SubflowNode, under whatever name, this one. */
-  replaceSubflows(node: NodeClass): void {
-    this.subflowNode = node;
+  /** Executes this node wherever a node of flowcraft is registered, under whatever name. */
+  replace(original: NodeClass, node: NodeClass): void {
+    this.replaced.set(original, node);
   }
 
   hasImplementation(uses: string): boolean {
@@ -120,11 +119,9 @@ export class FlowcraftRuntime {
 
   private implementations(): Map<string, NodeFunction | NodeClass> {
     const { registry } = this.runtime;
-    const { subflowNode } = this;
-    if (!subflowNode) return registry;
     if (this.own?.of === registry.size) return this.own.implementations;
-    const own = new Map(registry);
-    for (const [name, implementation] of own) if (implementation === SubflowNode) own.set(name, subflowNode);
+    const own = new Map<string, NodeFunction | NodeClass>();
+    for (const [name, original] of registry) own.set(name, this.replaced.get(original) ?? original);
     this.own = { of: registry.size, implementations: own };
     return own;
   }

@@ -53,7 +53,7 @@ export class EngineJobHandler implements JobHandler {
     this.parts.intake.enter();
     try {
       const job = await this.decode(message);
-      if (job) await this.hold(job, this.route(job, message));
+      if (job) await this.hold(job, message, this.route(job, message));
     } finally {
       this.parts.intake.leave();
     }
@@ -89,7 +89,7 @@ export class EngineJobHandler implements JobHandler {
    * No offset is held for longer than `maxHoldMs`: a job that is not done by then (a node of an hour, a turn that
    * another worker executes) is written again at the tail, where it is adopted by what runs here, or starts over.
    */
-  private async hold(job: Job, work: Promise<void>): Promise<void> {
+  private async hold(job: Job, { key }: RawMessage, work: Promise<void>): Promise<void> {
     const { clock, queue, options, logger, stopping } = this.parts;
     const ended = new AbortController();
     const timeout = delay(clock, options.worker.maxHoldMs, ended.signal).then(() => 'late' as const);
@@ -103,7 +103,7 @@ export class EngineJobHandler implements JobHandler {
           error,
         });
     });
-    await queue.publish(job);
+    await queue.publish(job, key?.toString());
   }
 
   private async route(job: Job, message: RawMessage): Promise<void> {

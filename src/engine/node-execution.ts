@@ -35,6 +35,8 @@ export interface ExecutionRequest {
   readonly signal: AbortSignal;
   /** How often this turn was claimed, this time included. */
   readonly claims: number;
+  /** Of the loops around the node. */
+  readonly passes: readonly string[];
 }
 
 /** What nodes find as `dependencies.turn`: who they are, and the key to give to services that know idempotency. */
@@ -42,6 +44,8 @@ export interface TurnInfo {
   readonly runId: string;
   readonly nodeId: string;
   readonly turn: string;
+  /** For each loop around the node, outermost first, the pass that this turn belongs to. */
+  readonly passes: readonly string[];
   readonly idempotencyKey: string;
   /** 1 unless an earlier worker was lost while it executed this turn. */
   readonly claim: number;
@@ -121,10 +125,11 @@ function withNode(blueprint: Readonly<WorkflowBlueprint>, definition: NodeDefini
   return { ...blueprint, nodes };
 }
 
-function introduce(execution: ExecutionContext, { run, name, claims }: ExecutionRequest): void {
+function introduce(execution: ExecutionContext, { run, name, claims, passes }: ExecutionRequest): void {
   const turn: TurnInfo = {
     runId: run.runId,
     ...name,
+    passes,
     idempotencyKey: idempotencyKey(run.runId, name.nodeId, name.turn),
     claim: claims,
   };

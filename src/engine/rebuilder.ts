@@ -1,6 +1,6 @@
 import { replayJournal } from '../core/replay.js';
 import { restamp, type RestampedTurn } from '../core/restamp.js';
-import { isEndStatus, type TurnName } from '../core/run.js';
+import { isEndStatus } from '../core/run.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -10,6 +10,7 @@ import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
+import { publishTurns } from './turn-jobs.js';
 
 const LOCK_MS = 10_000;
 const REWRITES_AT_ONCE = 16;
@@ -32,8 +33,6 @@ export class Rebuilder {
   /** Rebuilds under way here, by run: hundreds of turns of one run may find at once that it is gone. */
   private readonly underWay = new Map<string, Promise<void>>();
   private begun = 0;
-  /** Told of each turn that waits in a run that was rebuilt. */
-  onWaiting: ((run: ActiveRun, name: TurnName) => Promise<void>) | undefined;
 
   constructor(private readonly parts: RebuilderParts) {}
 
@@ -107,14 +106,12 @@ export class Rebuilder {
   /** What was queued in the lost ledger, or continued on a worker that is gone, may have no message that leads to it. */
   private async announce(run: ActiveRun): Promise<void> {
     const { store, ledger, queue, finisher } = this.parts;
-    const { runId, plan } = run;
+    const { runId } = run;
     const [record, state] = await Promise.all([store.run(runId), ledger.read(runId)]);
     if (record) await finisher.complete(run, record);
     if (record?.status !== 'running') return;
-    const turns = state.turns();
-    for (const { node, turn, state: is } of turns) if (is === 'W') await this.onWaiting?.(run, { nodeId: node, turn });
-    const open = turns.filter((turn) => turn.state === 'C' || turn.state === 'R');
-    await Promise.all(open.map(({ node, turn }) => queue.publish({ runId, blueprintId: plan.id, nodeId: node, turn })));
+    const open = state.turns().filter((turn) => turn.state === 'C' || turn.state === 'R');
+    await publishTurns(queue, run, open);
   }
 
   /** False: the lock was lost on the way. */

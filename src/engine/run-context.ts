@@ -40,6 +40,13 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     for (const [key, r] of resolved) this.read.set(key, r && texts.get(r));
   }
 
+  /** Reads several keys at once. */
+  async prefetch(keys: readonly string[]): Promise<void> {
+    const { store, persistence } = this.sources;
+    const rows = await persistence.until(() => store.values(this.run.runId, keys.flatMap(lookupKeys)));
+    await this.prime(keys, rows);
+  }
+
   async get(key: string): Promise<unknown> {
     const change = this.changes.get(key);
     if (change !== undefined) return change === 'deleted' ? undefined : change.value;
@@ -86,9 +93,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   private async text(key: string): Promise<string | undefined> {
     if (!this.read.has(key)) {
       if (this.whole) return (await this.whole).get(key);
-      const { store, persistence } = this.sources;
-      const rows = await persistence.until(() => store.values(this.run.runId, lookupKeys(key)));
-      await this.prime([key], rows);
+      await this.prefetch([key]);
     }
     return this.read.get(key);
   }

@@ -1,7 +1,9 @@
 import type { NodeResult } from 'flowcraft';
+import { ITEM_KEY_PREFIX } from '../core/batch.js';
 import type { ErrorRecord, TurnName, TurnRecord } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { TurnWrite, ValueWrite } from '../ports/run-store.js';
+import { batchOf } from './batch-nodes.js';
 import type { EdgeDecision } from './edge-decision.js';
 import type { Execution } from './node-execution.js';
 import type { RunContext } from './run-context.js';
@@ -39,6 +41,7 @@ export function turnWrite(
   const outputKeys = [`_outputs.${nodeId}`, nodeId];
   const values: ValueWrite[] = [];
   const writes: string[] = [];
+  const ahead: ValueWrite[] = [];
   const output = outputText(execution, nodeId, codec, ids);
   const asOutput = (key: string): ValueWrite =>
     output === undefined || output.length <= INLINE_CHARACTERS
@@ -48,10 +51,14 @@ export function turnWrite(
   for (const [key, change] of context.changes) {
     if (outputKeys.includes(key) && execution.status !== 'awaiting' && output !== undefined) continue;
     const input = edges.inputs.get(key);
-    if (!input) writes.push(key);
+    const goesAhead = key.startsWith(ITEM_KEY_PREFIX);
+    if (!input && !goesAhead) writes.push(key);
     if (change === 'deleted') values.push({ key, deleted: true });
     else if (input?.isOutput && output !== undefined) values.push(asOutput(key));
-    else values.push({ key, value: codec.encode(change.value, `The context value '${key}' of node '${nodeId}'`, ids) });
+    else {
+      const value = codec.encode(change.value, `The context value '${key}' of node '${nodeId}'`, ids);
+      (goesAhead ? ahead : values).push(value === output ? asOutput(key) : { key, value });
+    }
   }
   const record: TurnRecord = {
     ...factsOf(facts),
@@ -62,7 +69,7 @@ export function turnWrite(
     ...(output === undefined ? {} : { output }),
     ...details(execution),
   };
-  return { runId, record, values };
+  return { runId, record, values, ...(ahead.length > 0 ? { ahead } : {}) };
 }
 
 /** The row of a turn that ends without any code of its node having run to its end. */
@@ -97,9 +104,12 @@ function details(execution: Execution): Partial<TurnRecord> {
   const result: NodeResult | undefined = execution.result;
   const gather = (result?.output as { gatherNodeId?: unknown } | null | undefined)?.gatherNodeId;
   const dynamic = result?.dynamicNodes ?? [];
+  const batch = batchOf(result);
   return {
     ...(result?.action ? { action: result.action } : {}),
-    ...(dynamic.length > 0 ? { dynamicNodes: dynamic, ...(typeof gather === 'string' ? { gather } : {}) } : {}),
+    ...(dynamic.length > 0 ? { dynamicNodes: dynamic } : {}),
+    ...(batch ? { batch } : {}),
+    ...(typeof gather === 'string' && (batch || dynamic.length > 0) ? { gather } : {}),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { NodeDefinition } from 'flowcraft';
 import { LRUCache } from 'lru-cache';
+import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
 import { FlowcraftKafkaError } from '../core/errors.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
@@ -51,6 +52,7 @@ export class TurnExecutor {
       });
       if (creator) this.creators.set(key, creator);
     }
+    if (creator?.batch && origin.batch !== undefined) return workerDefinition(origin.creator, creator.batch, nodeId);
     return creator?.dynamicNodes?.find((n) => n.id === nodeId);
   }
 
@@ -91,6 +93,7 @@ export class TurnExecutor {
         context,
         signal,
         claims: grant.claims,
+        passes: grant.passes,
       });
       if (signal.aborted) return undefined;
       const write = await this.ended(run, definition, executed, context, facts(executed.attempts));

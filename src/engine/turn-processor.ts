@@ -1,8 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import { TooManyTurnsError } from '../core/errors.js';
 import { turnKey } from '../core/identifiers.js';
+import { repetitionAt } from '../core/loops.js';
 import type { FiredTurn, SettleAnswer } from '../core/ledger-calls.js';
+import { usesOf } from '../core/batch.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
+import type { Origin } from '../core/settlement.js';
 import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -17,6 +20,7 @@ import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
 import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
 import type { TurnExecutor } from './turn-executor.js';
+import { publishTurns } from './turn-jobs.js';
 import type { TurnOutcomes } from './turn-outcome.js';
 import type { TurnSettler } from './turn-settler.js';
 
@@ -43,8 +47,6 @@ export interface ProcessorParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: EngineOptions;
-  /** Makes durable what a turn needs that is about to be recorded. */
-  readonly beforeWrite: (write: TurnWrite) => Promise<void>;
   /** Looks whether what a turn waits for has come already. */
   readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
   /** Whether this worker has the implementation. */
@@ -152,7 +154,7 @@ export class TurnProcessor {
         if (!(await this.write(write, inTime))) continue;
         if (outcome.isFirst) fresh = write;
         ({ record } = write);
-        reserved = this.reserve(run, record);
+        reserved = this.reserve(run, record, grant.origin);
         askedAt = clock.now();
         answer = await this.settle(run, record, grant, reserved);
       }
@@ -170,9 +172,8 @@ export class TurnProcessor {
 
   /** False: the claim has run out before the write was made. After that another may have the claim, and read what is written. */
   private write(write: TurnWrite, inTime: () => boolean): Promise<boolean> {
-    const { persistence, store, beforeWrite } = this.parts;
+    const { persistence, store } = this.parts;
     const attempt = async () => {
-      await beforeWrite(write);
       if (!inTime()) return false;
       await store.write(write);
       return true;
@@ -207,16 +208,16 @@ export class TurnProcessor {
     }
     if (reserved === 0) permit.release();
     else permit.passOn(unused);
-    const owed = answer.fired.map((fired) =>
-      queue.publish({ runId: run.runId, blueprintId: run.plan.id, nodeId: fired.node, turn: fired.turn }),
-    );
+    const owed = publishTurns(queue, run, answer.fired);
     if (answer.tooManyTurnsAt !== undefined) {
-      const error = new TooManyTurnsError(run.runId, answer.tooManyTurnsAt, this.parts.options.limits.maxTurnsPerRun);
+      const node = answer.tooManyTurnsAt;
+      const most = this.parts.options.limits.maxTurnsPerRun;
+      const error = new TooManyTurnsError(run.runId, node, most, repetitionAt(node, run.plan));
       await finisher.finish(run, 'failed', error.message, answer.token + 1);
     } else {
       await finisher.review(run, answer);
     }
-    await Promise.all(owed);
+    await owed;
   }
 
   /** Its message makes the turn durable and is on its way; nothing here waits for it. */
@@ -250,15 +251,22 @@ export class TurnProcessor {
   }
 
   /** Permits for targets that continue here, this turn's own not counted: it is passed on. */
-  private reserve(run: ActiveRun, record: TurnRecord): number {
-    const definitions = [
-      ...record.taken.map((id) => run.plan.nodes.get(id)?.definition),
-      ...(record.dynamicNodes ?? []),
+  private reserve(run: ActiveRun, record: TurnRecord, origin: Origin | undefined): number {
+    const { plan } = run;
+    const usesIn = (id: string) => plan.nodes.get(id)?.definition.uses;
+    const leads = plan.nodes.get(record.nodeId)?.leads.map(({ join }) => join) ?? [];
+    const following = [
+      ...record.taken.map(usesIn),
+      ...(record.dynamicNodes ?? []).map((node) => node.uses),
+      ...(record.batch ? [record.batch.uses] : []),
+      ...(origin?.batch === undefined ? [] : [usesOf(origin.batch)]),
     ];
-    if (definitions.length === 0 || this.parts.stopping.aborted) return 0;
-    if (!definitions.every((d) => d && this.parts.canExecute(d.uses))) return 0;
+    const others = [...leads, ...(origin?.gather === undefined ? [] : [origin.gather])].map(usesIn);
+    if (following.length === 0 || this.parts.stopping.aborted) return 0;
+    if (![...following, ...others].every((name) => name !== undefined && this.parts.canExecute(name))) return 0;
+    const most = following.length + Math.min(record.batch?.items ?? 0, record.batch?.window ?? 0);
     let reserved = 1;
-    while (reserved < definitions.length && this.parts.permits.tryAcquire()) reserved++;
+    while (reserved < most && this.parts.permits.tryAcquire()) reserved++;
     return reserved;
   }
 

@@ -12,6 +12,7 @@ import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
 import type { RunContext } from './run-context.js';
 import type { TurnExecutor } from './turn-executor.js';
+import { publishTurns } from './turn-jobs.js';
 import type { TurnSettler } from './turn-settler.js';
 
 export interface WaitingTurnsParts {
@@ -74,8 +75,7 @@ export class WaitingTurns {
       const answer = await settler.settle(run, write.record, { token, origin: claimed.origin });
       if (answer.kind === 'accepted') {
         if (answer.open > 0) await finisher.unpause(run, token);
-        const jobs = answer.fired.map((f) => ({ runId, blueprintId: run.plan.id, nodeId: f.node, turn: f.turn }));
-        await Promise.all(jobs.map((job) => queue.publish(job)));
+        await publishTurns(queue, run, answer.fired);
         await finisher.review(run, answer);
         return 'settled';
       }

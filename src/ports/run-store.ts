@@ -11,6 +11,8 @@ export interface TurnWrite {
   readonly runId: string;
   readonly record: TurnRecord;
   readonly values: readonly ValueWrite[];
+  /** Values that are written before all others, in pieces: too many for one write, and read by nobody until the turn has settled. */
+  readonly ahead?: readonly ValueWrite[];
 }
 
 export interface StatusWrite {

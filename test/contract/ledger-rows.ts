@@ -1,6 +1,6 @@
 import type { BlueprintPlan } from '../../src/core/plan.js';
 import type { TurnRecord } from '../../src/core/run.js';
-import { dynamicNodes, targetsOf } from '../support/ledger-walk.js';
+import { batchOf, dynamicNodes, targetsOf } from '../support/ledger-walk.js';
 import { turnRecord } from '../support/turn-records.js';
 
 export interface ChosenOutcome {
@@ -25,5 +25,6 @@ export function chosenRow(
   const edges = { taken: targetsOf(plan, id).filter((_, i) => (taken & (1 << i)) !== 0) };
   if (node?.definition.uses !== 'batch-scatter') return row(edges);
   const gather = String(node.definition.params?.['gatherNodeId']);
+  if (taken & 4) return row({ ...edges, batch: batchOf({ node: id, turn }, dynamic * 3), gather });
   return row({ ...edges, dynamicNodes: dynamicNodes({ node: id, turn }, dynamic), gather });
 }

@@ -114,9 +114,9 @@ export class TokenRanks {
   private field(name: string, value: string, now: number): string {
     if (name === 't' || name === 'i') return this.rank(Number(value));
     if (!name.startsWith(`s${SEP}`)) return readable(value);
-    const [state = '', passes = '', token = '', worker = '', until = '', claims = ''] = value.split(SEP);
+    const [state = '', passes = '', token = '', worker = '', until = '', ...others] = value.split(SEP);
     const left = until === '0' ? 'none' : Number(until) > now ? 'held' : 'ran out';
-    return [state, readable(passes), this.rank(Number(token)), worker, left, claims].join(' | ');
+    return [state, readable(passes), this.rank(Number(token)), worker, left, ...others].join(' | ');
   }
 }
 

@@ -45,12 +45,14 @@ export function journalContract(store: () => RunStore): void {
         status: 'awaiting',
         awaiting: { reason: 'timer', wakeUpAt: '2030-01-01T00:00:00.000Z' },
       });
+      const batch = { id: 'b1', uses: 'w', items: 10_000, chunk: 7, window: 500 };
+      const scatter = turnRecord('s', { token: stamp(11), batch, gather: 'g' });
       const bare = turnRecord('e', { token: stamp(10), status: 'failed', error: { message: 'm', isFatal: false } });
-      for (const record of [full, failed, awaiting, bare]) await write(runId, record);
-      for (const record of [full, failed, awaiting, bare])
+      for (const record of [full, failed, awaiting, bare, scatter]) await write(runId, record);
+      for (const record of [full, failed, awaiting, bare, scatter])
         expect(await store().turn(runId, record.nodeId, record.turn)).toEqual(record);
       const rows = await store().turns(runId);
-      expect(rows.sort((a, b) => a.token - b.token)).toEqual([full, failed, awaiting, bare]);
+      expect(rows.sort((a, b) => a.token - b.token)).toEqual([full, failed, awaiting, bare, scatter]);
     });
 
     it('leaves out the outputs if they are not asked for', async () => {
@@ -170,6 +172,19 @@ export function journalContract(store: () => RunStore): void {
       await Promise.all(writes);
       expect(await store().values(runId, ['all'])).toEqual([{ key: 'all', stamp: stamp(5), value: '"5"' }]);
       expect(await store().allValues(runId)).toHaveLength(6);
+    });
+
+    it('holds what goes ahead of a turn, however much it is, under the stamp of the turn', async () => {
+      const runId = newRun();
+      const item = (i: number, value: string) => ({ key: `item ${String(i).padStart(5, '0')}`, value });
+      const ahead = Array.from({ length: 2_500 }, (_, i) => item(i, `"${'x'.repeat(i % 3 ? 10 : 2_000)} ${i}"`));
+      const record = turnRecord('s', { token: stamp(2) });
+      await store().write({ runId, record, values: [{ key: 'k', value: '1' }], ahead });
+      await store().write({ runId, record: { ...record, token: stamp(1) }, values: [], ahead: [item(7, '"old"')] });
+      expect(await store().turn(runId, 's', '1')).toEqual(record);
+      const stored = byKey(await store().allValues(runId));
+      expect(stored).toHaveLength(ahead.length + 1);
+      expect(stored.slice(0, -1)).toEqual(ahead.map((value) => ({ ...value, stamp: stamp(2) })));
     });
 
     it('replaces a value by a reference, a reference by a deletion, a deletion by a value', async () => {

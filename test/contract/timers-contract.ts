@@ -30,7 +30,9 @@ const timerAt = (due: number, nodeId = 'n', runId = `run-${randomUUID()}`): Time
 const byDue = (timers: readonly Timer[]) => [...timers].sort((a, b) => a.due - b.due);
 
 async function all(rows: TimerRows, from: number, to: number): Promise<Timer[]> {
-  return byDue(await rows.pending(from, to));
+  const found: Timer[] = [];
+  for await (const timer of rows.pending(from, to)) found.push(timer);
+  return byDue(found);
 }
 
 /** What every TimerRows must do. */

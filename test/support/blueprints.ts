@@ -56,6 +56,11 @@ export const SHAPES = {
     p: { config: { joinStrategy: 'any' } },
     ...SETTLED_D,
   }),
+  batchLoop: blueprint('batchLoop', 'a>l l>s:continue s>g g>l l>z:break', {
+    l: CONTROLLER,
+    s: { uses: 'batch-scatter', params: { workerUsesKey: 'step', outputKey: 'out', gatherNodeId: 'g' } },
+    g: { uses: 'batch-gather', params: { outputKey: 'out', gatherNodeId: 'g' }, config: { joinStrategy: 'all' } },
+  }),
   settledBatch: blueprint('settledBatch', 'a>s a>d s>g g>d', {
     s: { uses: 'batch-scatter', params: { workerUsesKey: 'step', outputKey: 'out', gatherNodeId: 'g' } },
     g: { uses: 'batch-gather', params: { outputKey: 'out', gatherNodeId: 'g' }, ...SETTLED },

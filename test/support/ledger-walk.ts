@@ -1,5 +1,6 @@
 import type { NodeDefinition } from 'flowcraft';
 import { LedgerState, type FiredTurn, type SettleAnswer } from '../../src/core/ledger-state.js';
+import type { BatchRecord } from '../../src/core/batch.js';
 import type { BlueprintPlan } from '../../src/core/plan.js';
 import { startTurns } from '../../src/core/replay.js';
 import type { TurnRecord } from '../../src/core/run.js';
@@ -26,6 +27,11 @@ export function targetsOf(plan: BlueprintPlan, nodeId: string): string[] {
 
 export function dynamicNodes({ node, turn }: WalkedTurn, count: number): NodeDefinition[] {
   return Array.from({ length: count }, (_, i) => ({ id: `${node}:${turn}:${i}`, uses: 'step' }));
+}
+
+/** A batch with a window that is smaller than the batch, and for some sizes with chunks. */
+export function batchOf({ node, turn }: WalkedTurn, items: number): BatchRecord {
+  return { id: `${node}:${turn}`, uses: 'step', items, chunk: items % 2 === 0 ? 3 : Math.max(1, items), window: 2 };
 }
 
 /** Executes a run on a LedgerState, turn by turn, in whatever order the test chooses. */
@@ -75,7 +81,7 @@ export class LedgerWalk {
 
   settle(row: TurnRecord): Extract<SettleAnswer, { kind: 'accepted' }> {
     this.now += 10;
-    const { origin } = this.state.origin(row.nodeId);
+    const { origin } = this.state.origin(row.nodeId, row.turn);
     const answer = this.state.settle(
       {
         settlement: settlementOf(this.plan, row, origin),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import type { WorkflowBlueprint } from 'flowcraft';
 import { blueprint, SHAPES, type NodeSpec } from './blueprints.js';
-import { dynamicNodes, targetsOf, type Decide } from './ledger-walk.js';
+import { batchOf, dynamicNodes, targetsOf, type Decide } from './ledger-walk.js';
 
 const IDS = 'abcdefgh'.split('');
 
@@ -55,7 +55,9 @@ export function decisions(seed: number): Decide {
     if (node.definition.uses === 'batch-scatter') {
       return {
         taken: targets,
-        dynamicNodes: dynamicNodes({ node: id, turn }, (dice[1] ?? 0) % 4),
+        ...((dice[2] ?? 0) < 128
+          ? { batch: batchOf({ node: id, turn }, (dice[1] ?? 0) % 9) }
+          : { dynamicNodes: dynamicNodes({ node: id, turn }, (dice[1] ?? 0) % 4) }),
         gather: String(node.definition.params?.['gatherNodeId']),
       };
     }

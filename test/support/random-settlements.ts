@@ -1,3 +1,4 @@
+import type { BatchStart } from '../../src/core/batch-items.js';
 import type { Lead } from '../../src/core/leads.js';
 import type { SettlementTarget, PassRef, Settlement, Arrival } from '../../src/core/settlement.js';
 
@@ -61,6 +62,8 @@ export function randomSettlement(random: SeededRandom, node: string, turn: strin
     ...(random.chance(0.3) ? { rescuedPasses: randomPasses(random) } : {}),
     ...(random.chance(0.3) ? { opensPasses: true as const } : {}),
     dynamic: random.chance(0.3) ? random.some(['d1', 'd2', 'a'], 0.6) : [],
+    ...(random.chance(0.2) ? { batch: randomBatch(random) } : {}),
+    ...(random.chance(0.2) ? { workerOf: random.pick(NODES) } : {}),
     ...(hasGather ? { gather: random.pick(NODES) } : {}),
     ...(random.chance(0.3) ? { dynamicLeads: randomLeads(random) } : {}),
     ...(random.chance(0.4) ? { leads: randomLeads(random) } : {}),
@@ -86,7 +89,18 @@ function randomTarget(random: SeededRandom): SettlementTarget {
       : {}),
     ...(random.chance(0.3) ? { opensPass: true as const } : {}),
     ...(random.chance(0.2) ? { gathers: true as const } : {}),
+    ...(random.chance(0.2) ? { unmarked: true as const } : {}),
     ...(random.chance(0.4) ? { leads: randomLeads(random) } : {}),
+  };
+}
+
+function randomBatch(random: SeededRandom): BatchStart {
+  return {
+    prefix: random.pick(NODES),
+    items: random.below(8),
+    chunk: 1 + random.below(4),
+    window: 1 + random.below(3),
+    ...(random.chance(0.3) ? { lenient: true as const } : {}),
   };
 }
 

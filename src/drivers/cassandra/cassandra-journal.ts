@@ -1,6 +1,6 @@
 import { types } from 'cassandra-driver';
 import type { TurnName, TurnRecord } from '../../core/run.js';
-import type { TurnWrite } from '../../ports/run-store.js';
+import type { TurnWrite, ValueWrite } from '../../ports/run-store.js';
 import { valueStatement } from './cassandra-values.js';
 import { stampOf, type CassandraSession } from './cassandra-session.js';
 import { TURN_COLUMNS, turnOfRow, turnParams } from './cassandra-turn-row.js';
@@ -8,6 +8,9 @@ import { TURN_COLUMNS, turnOfRow, turnParams } from './cassandra-turn-row.js';
 /** Rows a page: few where each may hold an output of a megabyte. */
 const PAGE_WITH_OUTPUTS = 50;
 const PAGE = 1000;
+const PIECE_ROWS = 100;
+const PIECE_CHARACTERS = 200_000;
+const PIECES_AT_ONCE = 4;
 /** Some servers refuse a longer list. */
 export const IN_LIMIT = 25;
 
@@ -30,11 +33,23 @@ export class CassandraJournal {
     this.outputsCql = `SELECT node_id, turn, output FROM ${table} WHERE runid = ? AND (node_id, turn) IN ?`;
   }
 
-  /** One mutation: the rows have one partition key. */
-  async write({ runId, record, values }: TurnWrite): Promise<void> {
+  /** One mutation, since the rows have one partition key; what goes ahead is as many as it takes. */
+  async write({ runId, record, values, ahead = [] }: TurnWrite): Promise<void> {
+    await this.writeAhead(runId, ahead, record.token);
     const turn = { query: this.insertCql, params: [runId, ...turnParams(record), stampOf(record.token)] };
     const rows = values.map((value) => valueStatement(this.session.schema, runId, value, record.token));
     await this.session.batch('writing a turn', [turn, ...rows]);
+  }
+
+  private async writeAhead(runId: string, values: readonly ValueWrite[], token: number): Promise<void> {
+    const pieces = piecesOf(values)[Symbol.iterator]();
+    const write = async () => {
+      for (const piece of pieces) {
+        const rows = piece.map((value) => valueStatement(this.session.schema, runId, value, token));
+        await this.session.batch('writing values ahead of a turn', rows);
+      }
+    };
+    await Promise.all(Array.from({ length: PIECES_AT_ONCE }, write));
   }
 
   async turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined> {
@@ -64,4 +79,18 @@ export class CassandraJournal {
     }
     return found;
   }
+}
+
+function* piecesOf(values: readonly ValueWrite[]): Generator<ValueWrite[]> {
+  let piece: ValueWrite[] = [];
+  let characters = 0;
+  for (const value of values) {
+    piece.push(value);
+    characters += value.value?.length ?? 0;
+    if (piece.length < PIECE_ROWS && characters < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = [];
+    characters = 0;
+  }
+  if (piece.length > 0) yield piece;
 }

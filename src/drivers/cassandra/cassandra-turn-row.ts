@@ -10,6 +10,7 @@ type Detail = Pick<
   | 'taken'
   | 'rescuer'
   | 'dynamicNodes'
+  | 'batch'
   | 'gather'
   | 'writes'
   | 'inputsWritten'
@@ -36,9 +37,10 @@ export const TURN_COLUMNS = [
 
 /** No column is ever null: see the schema. An empty text stands for what is absent. */
 export function turnParams(record: TurnRecord): unknown[] {
-  const { passes, action, taken, rescuer, dynamicNodes, gather, writes, inputsWritten, error, awaiting } = record;
+  const { passes, action, taken, rescuer, dynamicNodes, batch, gather, writes, inputsWritten, error, awaiting } =
+    record;
   const detail: Detail = { passes, taken, writes, inputsWritten };
-  const present = { action, rescuer, dynamicNodes, gather, error, awaiting };
+  const present = { action, rescuer, dynamicNodes, batch, gather, error, awaiting };
   return [
     record.nodeId,
     record.turn,

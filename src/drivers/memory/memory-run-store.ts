@@ -102,7 +102,7 @@ export class MemoryRunStore implements RunStore {
     if (!before || wins(record.token, stableJson(record), before.token, () => stableJson(before)))
       rows.set(key, structuredClone(record));
     const values = entry(this.data.values, runId);
-    for (const value of write.values) {
+    for (const value of [...(write.ahead ?? []), ...write.values]) {
       const next: StoredValue = { ...value, stamp: record.token };
       const old = values.get(value.key);
       if (!old || wins(next.stamp, rank(next), old.stamp, () => rank(old)))

@@ -131,8 +131,9 @@ export class Parts {
   origin(index: number): { origin?: Origin } {
     const text = this.optional(index);
     if (text === undefined) return {};
-    const [creator = '', creatorTurn = '', gather = ''] = text.split(SEP);
-    return { origin: { creator, creatorTurn, ...(gather === '' ? {} : { gather }) } };
+    const [creator = '', creatorTurn = '', gather = '', batch] = text.split(SEP);
+    const of = batch === undefined ? {} : { batch };
+    return { origin: { creator, creatorTurn, ...(gather === '' ? {} : { gather }), ...of } };
   }
 
   refuse(): never {

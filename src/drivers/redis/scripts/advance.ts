@@ -4,7 +4,7 @@
  * list; passes of a turn, and of what fired, are one text.
  */
 export const ADVANCE = String.raw`
-local fired, tooManyTurnsAt, round = {}, false, 0
+local fired, tooManyTurnsAt, round, isFirst = {}, false, 0, false
 local PAUSE_ROUNDS = 1000000
 
 local function resolve(refs)
@@ -31,7 +31,7 @@ local function name(node, turnName, passes, token)
   fired[#fired + 1] = turnName
   fired[#fired + 1] = passes
   fired[#fired + 1] = token
-  fired[#fired + 1] = get(field('v', node))
+  fired[#fired + 1] = originOf(node, turnName)
 end
 
 local function start(node, turnName, passes, round)
@@ -80,12 +80,12 @@ local function fire(target, turnName, passes, round)
     if before.state == 'R' or before.state == 'C' then name(node, turnName, before.passes, false) end
     return
   end
-  if tonumber(get('q') or '0') >= maxTurns then
+  if not target.isFree and tonumber(get('q') or '0') >= maxTurns then
     tooManyTurnsAt = node
     return
   end
   add('o', 1)
-  add('q', 1)
+  if not target.isFree then add('q', 1) end
   eachLead(target.leads, passes, function(join, prefix) add(field('u', join, prefix), 1) end)
   if target.when == 'each' then
     local last = get(field('l', node))
@@ -105,12 +105,85 @@ end
 
 local function addDynamic(id, passes)
   local gather = settlement.gather
-  local origin = field('v', id)
+  local node, turnName = settlement.node, settlement.turn
+  local origin = field('v', id, turnName)
   if not get(origin) then
-    set(origin, field(settlement.node, settlement.turn, gather or ''))
+    set(origin, field(node, turnName, gather or ''))
     if gather then add(field('m', gather), 1) end
   end
-  fire({node = id, when = 'joined', leads = settlement.dynamicLeads}, '1', passes, round + 1)
+  local isFree = not settlement.workerOf and not originOf(node, turnName)
+  fire({node = id, when = 'joined', leads = settlement.dynamicLeads, isFree = isFree}, turnName, passes, round + 1)
+end
+
+-- BatchItems
+local function readBatch(prefix)
+  local head, parts = get(field('z', prefix)), {}
+  if not head then return nil end
+  for part in string.gmatch(head .. SEP, '([^\31]*)\31') do parts[#parts + 1] = part end
+  return {
+    prefix = prefix, turn = parts[2], items = tonumber(parts[4]), chunk = tonumber(parts[5]),
+    window = tonumber(parts[6]), round = tonumber(parts[7]), lenient = parts[8] == '1',
+  }
+end
+
+local function fireItems(batch, from, to, passes, leads)
+  for i = from, to - 1 do
+    fire(
+      {node = batch.prefix .. '_' .. number(i), when = 'joined', leads = leads, isFree = true},
+      batch.turn, passes, batch.round + 1
+    )
+  end
+end
+
+local function beginBatch(passes)
+  local start = settlement.batch
+  if not start then return end
+  local head, gather = field('z', start.prefix), settlement.gather or ''
+  if not get(head) then
+    set(head, field(
+      settlement.node, settlement.turn, gather, number(start.items), number(start.chunk), number(start.window),
+      number(round), start.lenient and '1' or '0'
+    ))
+    set(field('f', start.prefix), number(math.min(start.items, start.chunk, start.window)))
+    if gather ~= '' then add(field('m', gather), start.items) end
+  end
+  local batch = readBatch(start.prefix)
+  fireItems(batch, 0, math.min(batch.items, batch.chunk, batch.window), passes, settlement.dynamicLeads)
+end
+
+-- how many items may become ready in the place of one that has ended
+local function countEnd(batch)
+  if settlement.outcome ~= 'completed' and not batch.lenient then return 1 end
+  local name = field('c', batch.prefix)
+  add(name, 1)
+  local completed = tonumber(get(name))
+  return completed % batch.chunk == 0 and completed < batch.items and batch.window or 1
+end
+
+local function takeItems(batch, count)
+  local name = field('f', batch.prefix)
+  local from, completed = tonumber(get(name) or '0'), tonumber(get(field('c', batch.prefix)) or '0')
+  local limit = math.min(batch.items, batch.chunk * (math.floor(completed / batch.chunk) + 1))
+  local to = math.min(from + count, limit)
+  if to <= from then return '' end
+  set(name, number(to))
+  return number(from) .. '-' .. number(to)
+end
+
+local function endItem(found, first)
+  if not settlement.workerOf then return end
+  local batch = readBatch(settlement.workerOf)
+  if not batch then return end
+  if first then
+    local count = settlement.outcome == 'awaiting' and 1 or countEnd(batch)
+    local range = takeItems(batch, (not found.made or count > 1) and count or 0)
+    local before = found.made or ''
+    found.made = before .. (before ~= '' and range ~= '' and ',' or '') .. range
+    putTurn(settlement.node, settlement.turn, found)
+  end
+  for from, to in string.gmatch(found.made or '', '(%d+)%-(%d+)') do
+    fireItems(batch, tonumber(from), tonumber(to), found.passes, settlement.leads)
+  end
 end
 
 local function raise(mark)
@@ -121,9 +194,13 @@ end
 local function arrive(target, arrival)
   local passes = table.concat(resolve(arrival.passes), PASS_SEP)
   if arrival.ifRescued and not get(field('b', arrival.from, passes)) then return false end
-  local mark = field('a', target.node, arrival.from, passes)
-  if get(mark) then return false end
-  set(mark, '1')
+  if target.unmarked then
+    if not isFirst then return false end
+  else
+    local mark = field('a', target.node, arrival.from, passes)
+    if get(mark) then return false end
+    set(mark, '1')
+  end
   if target.gathers then
     add(field('d', target.node), 1)
     return true

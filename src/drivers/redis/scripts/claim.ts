@@ -11,12 +11,12 @@ import { PRELUDE } from './prelude.js';
  */
 export const CLAIM = `${PRELUDE}${String.raw`
 local node, name, worker, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
-load('i', 'x', 't', field('s', node, name), field('v', node))
+load('i', 'x', 't', field('s', node, name), field('v', node, name))
 if not get('i') then return {'missing'} end
 if get('x') then return {'closed', get('x')} end
 local found = turn(node, name)
 if not found then return {'unknown', get('i')} end
-local origin = get(field('v', node))
+local origin = originOf(node, name)
 if found.state == 'D' then return {'settled', number(found.token), found.passes, origin} end
 if found.state == 'W' and mode ~= 'resume' then return {'awaiting'} end
 if found.state == 'Q' then return {'busy', NOBODY, '0', '200'} end
@@ -38,7 +38,7 @@ local token = nextToken(at, math.max(tonumber(ARGV[5]), found.token))
 local claims = found.claims + 1
 putTurn(node, name, {
   state = 'C', passes = found.passes, token = token, worker = worker, expires = at + ARGV[4] * 1000, claims = claims,
-  round = found.round,
+  round = found.round, made = found.made,
 })
 store()
 return {'granted', number(token), found.passes, number(claims), origin}

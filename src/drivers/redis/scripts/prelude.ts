@@ -59,18 +59,38 @@ end
 local function turn(node, name)
   local text = get(field('s', node, name))
   if not text then return nil end
-  local state, passes, token, worker, expires, claims, round =
-    string.match(text, '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)')
+  local state, passes, token, worker, expires, claims, round, made =
+    string.match(text, '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31?(.*)$')
+  local _, separators = string.gsub(text, SEP, '')
   return {
     state = state, passes = passes, token = tonumber(token), worker = worker,
     expires = tonumber(expires), claims = tonumber(claims), round = tonumber(round),
+    made = separators > 6 and made or nil,
   }
 end
 
 local function putTurn(node, name, t)
-  set(field('s', node, name), field(
+  local text = field(
     t.state, t.passes, number(t.token), t.worker, number(t.expires), number(t.claims), number(t.round)
-  ))
+  )
+  if t.made then text = field(text, t.made) end
+  set(field('s', node, name), text)
+end
+
+-- the prefix that the id of a batch's worker has
+local function prefixOf(node)
+  return string.match(node, '^(.+)_%d+$')
+end
+
+-- as one text: creator, its turn, gather or '', and for a worker the prefix of its batch
+local function originOf(node, name)
+  local own = get(field('v', node, name))
+  if own then return own end
+  local prefix = prefixOf(node)
+  local batch = prefix and get(field('z', prefix))
+  if not batch then return false end
+  local creator, creatorTurn, gather = string.match(batch, '^([^\31]*)\31([^\31]*)\31([^\31]*)')
+  return field(creator, creatorTurn, gather, prefix)
 end
 
 local function nextToken(at, floor)

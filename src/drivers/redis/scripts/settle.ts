@@ -37,7 +37,7 @@ else
   if awaits then add('w', 1) end
   if settlement.outcome == 'failed' then set('e', '1') end
   if settlement.outcome == 'rescued' then set('y', '1') end
-  ended = not awaits
+  ended, isFirst = not awaits, true
 end
 if settlement.rescuedPasses then
   set(field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP)), '1')
@@ -45,6 +45,8 @@ end
 round = (found.round or 0) + (settlement.pauses and PAUSE_ROUNDS or 0)
 releaseQueued()
 for _, id in ipairs(settlement.dynamic) do addDynamic(id, found.passes) end
+beginBatch(found.passes)
+endItem(found, isFirst)
 for _, target in ipairs(settlement.targets) do tell(target) end
 local late = settlement.late
 if late then
