@@ -102,6 +102,7 @@ export default defineConfig(
         structuredClone: 'readonly',
         fetch: 'readonly',
         AbortController: 'readonly',
+        performance: 'readonly',
       },
     },
     rules: { 'no-console': 'off' },

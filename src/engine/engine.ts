@@ -7,6 +7,7 @@ import {
   type NodeRegistry,
   type RuntimeOptions,
 } from 'flowcraft';
+import type { TurnName } from '../core/run.js';
 import { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -14,7 +15,8 @@ import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
-import { ActiveRuns } from './active-run.js';
+import type { TimerIndex, TimerRows } from '../ports/timers.js';
+import { ActiveRuns, type ActiveRun } from './active-run.js';
 import { Activity } from './activity.js';
 import { BatchNodes } from './batch-nodes.js';
 import { BlueprintCatalog } from './blueprint-catalog.js';
@@ -37,11 +39,13 @@ import { WaitingTurns } from './waiting-turns.js';
 import type { ContextSources } from './run-context.js';
 import { RunStarter } from './run-starter.js';
 import { RunWaiter } from './run-waiter.js';
+import { TimerKeeper } from './timer-keeper.js';
 import { TurnClaimer } from './turn-claimer.js';
 import { TurnExecutor } from './turn-executor.js';
 import { TurnOutcomes } from './turn-outcome.js';
 import { TurnProcessor } from './turn-processor.js';
 import { TurnSettler } from './turn-settler.js';
+import { TurnTimers } from './turn-timers.js';
 import { Worker } from './worker.js';
 
 /** The servers and the environment that an engine works with. */
@@ -50,6 +54,8 @@ export interface EngineDrivers {
   readonly store: RunStore;
   readonly ledger: Ledger;
   readonly signals: RunSignals;
+  readonly timerRows: TimerRows;
+  readonly timerIndex: TimerIndex;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -161,6 +167,26 @@ export class Engine {
       clock,
       leaseMs: options.worker.leaseMs,
     });
+    const timers: TimerKeeper = new TimerKeeper({
+      rows: drivers.timerRows,
+      index: drivers.timerIndex,
+      ledger,
+      persistence,
+      clock,
+      logger,
+      worker: workerId,
+      fire: (timer) => turnTimers.fire(timer),
+    });
+    const turnTimers: TurnTimers = new TurnTimers(timers, waiting, sources, () => clock.now());
+    const beganToWait = async (run: ActiveRun, name: TurnName) => {
+      const row = await waiting.find(run.runId, name);
+      if (row) await turnTimers.arm(run.runId, row);
+      if (row?.awaiting?.childRunId !== undefined) await children.beganToWait(run, name);
+    };
+    rebuilder.onWaiting = async (run, name) => {
+      const row = await waiting.find(run.runId, name);
+      if (row) await turnTimers.arm(run.runId, row);
+    };
     flowcraft.replace(SubflowNode, children.nodeClass());
     const batches = new BatchNodes(runs, sources);
     flowcraft.replace(BatchScatterNode, batches.scatter());
@@ -182,11 +208,12 @@ export class Engine {
       clock,
       logger,
       options,
-      beganToWait: (run, name) => children.beganToWait(run, name),
+      beforeWrite: (write) => turnTimers.record(write),
+      beganToWait,
       canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
       stopping: stopping.signal,
     });
-    this.prober = new Prober(ledger, queue, rebuilder, finisher, children, persistence, logger);
+    this.prober = new Prober(ledger, queue, rebuilder, finisher, beganToWait, persistence, logger);
     this.handler = new EngineJobHandler({
       queue,
       runs,
@@ -208,6 +235,7 @@ export class Engine {
       handler: this.handler,
       processor: this.processor,
       leases,
+      timers,
       activity,
       clock,
       logger,

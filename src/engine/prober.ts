@@ -1,8 +1,8 @@
+import type { TurnName } from '../core/run.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { ActiveRun } from './active-run.js';
-import type { ChildRuns } from './child-runs.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
@@ -18,7 +18,7 @@ export class Prober {
     private readonly queue: JobQueue,
     private readonly rebuilder: Rebuilder,
     private readonly finisher: Finisher,
-    private readonly children: ChildRuns,
+    private readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>,
     private readonly persistence: Persistence,
     private readonly logger: Logger,
   ) {}
@@ -43,8 +43,8 @@ export class Prober {
       const waiting = turns.filter((t) => t.state === 'W');
       if (!looked && waiting.length > 0) {
         looked = true;
-        // whoever ended a child run may not have come to say so
-        for (const { node, turn } of waiting) await this.children.beganToWait(run, { nodeId: node, turn });
+        // whoever ended a child run may not have come to say so, and a timer may have been lost
+        for (const { node, turn } of waiting) await this.beganToWait(run, { nodeId: node, turn });
         continue;
       }
       const open = turns.filter((t) => t.state === 'R' || t.state === 'C' || t.state === 'Q');

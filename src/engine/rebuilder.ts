@@ -1,6 +1,6 @@
 import { replayJournal } from '../core/replay.js';
 import { restamp, type RestampedTurn } from '../core/restamp.js';
-import { isEndStatus } from '../core/run.js';
+import { isEndStatus, type TurnName } from '../core/run.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -33,6 +33,8 @@ export class Rebuilder {
   /** Rebuilds under way here, by run: hundreds of turns of one run may find at once that it is gone. */
   private readonly underWay = new Map<string, Promise<void>>();
   private begun = 0;
+  /** Told of each turn that waits in a run that was rebuilt. */
+  onWaiting: ((run: ActiveRun, name: TurnName) => Promise<void>) | undefined;
 
   constructor(private readonly parts: RebuilderParts) {}
 
@@ -110,7 +112,9 @@ export class Rebuilder {
     const [record, state] = await Promise.all([store.run(runId), ledger.read(runId)]);
     if (record) await finisher.complete(run, record);
     if (record?.status !== 'running') return;
-    const open = state.turns().filter((turn) => turn.state === 'C' || turn.state === 'R');
+    const turns = state.turns();
+    for (const { node, turn, state: is } of turns) if (is === 'W') await this.onWaiting?.(run, { nodeId: node, turn });
+    const open = turns.filter((turn) => turn.state === 'C' || turn.state === 'R');
     await publishTurns(queue, run, open);
   }
 

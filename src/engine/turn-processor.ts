@@ -47,6 +47,8 @@ export interface ProcessorParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: EngineOptions;
+  /** Makes durable what a turn needs that is about to be recorded. */
+  readonly beforeWrite: (write: TurnWrite) => Promise<void>;
   /** Looks whether what a turn waits for has come already. */
   readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
   /** Whether this worker has the implementation. */
@@ -172,8 +174,9 @@ export class TurnProcessor {
 
   /** False: the claim has run out before the write was made. After that another may have the claim, and read what is written. */
   private write(write: TurnWrite, inTime: () => boolean): Promise<boolean> {
-    const { persistence, store } = this.parts;
+    const { persistence, store, beforeWrite } = this.parts;
     const attempt = async () => {
+      await beforeWrite(write);
       if (!inTime()) return false;
       await store.write(write);
       return true;

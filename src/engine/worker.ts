@@ -7,6 +7,7 @@ import type { Activity } from './activity.js';
 import type { EngineOptions } from './engine-options.js';
 import type { EngineJobHandler } from './job-handler.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import type { TimerKeeper } from './timer-keeper.js';
 import type { TurnProcessor } from './turn-processor.js';
 
 /**
@@ -22,6 +23,7 @@ export interface WorkerParts {
   readonly handler: EngineJobHandler;
   readonly processor: TurnProcessor;
   readonly leases: LeaseKeeper;
+  readonly timers: TimerKeeper;
   readonly activity: Activity;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -74,6 +76,7 @@ export class Worker {
       throw error;
     }
     this.current = 'running';
+    this.parts.timers.start();
     this.parts.logger.log(`Worker ${this.id} takes jobs.`);
   }
 
@@ -93,7 +96,7 @@ export class Worker {
   }
 
   private async drainOnce(): Promise<void> {
-    const { processor, leases, activity, clock, logger, options, stopping } = this.parts;
+    const { processor, leases, timers, activity, clock, logger, options, stopping } = this.parts;
     if (this.current === 'stopped' && !this.cancelBeat) {
       this.current = 'drained';
       stopping.abort();
@@ -103,7 +106,7 @@ export class Worker {
     await this.consumer?.pause();
     stopping.abort();
     const over = new AbortController();
-    const idle = processor.idle().then(() => 'idle' as const);
+    const idle = Promise.all([processor.idle(), timers.stop()]).then(() => 'idle' as const);
     const late = delay(clock, options.worker.drainTimeoutMs, over.signal).then(() => 'late' as const);
     const outcome = await Promise.race([idle, late]);
     over.abort();

@@ -9,8 +9,11 @@ export interface TimerRows {
   add(timer: Timer): Promise<void>;
   /** The timer has fired, or there is nothing left for it to do. */
   finish(timer: Timer): Promise<void>;
-  /** Timers that are not done and due at `from` or later, but before `to` (milliseconds), in no order. */
-  pending(from: number, to: number): AsyncIterable<Timer>;
+  /**
+   * Timers that are not done and due at `from` or later, but before `to` (milliseconds), in no order. There can be many:
+   * ask for some minutes at a time.
+   */
+  pending(from: number, to: number): Promise<readonly Timer[]>;
   /** All that was due before this moment is done: nobody needs to look there again. */
   doneBefore(): Promise<number>;
   /** Moves that moment; it never goes back. */

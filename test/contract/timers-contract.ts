@@ -30,9 +30,7 @@ const timerAt = (due: number, nodeId = 'n', runId = `run-${randomUUID()}`): Time
 const byDue = (timers: readonly Timer[]) => [...timers].sort((a, b) => a.due - b.due);
 
 async function all(rows: TimerRows, from: number, to: number): Promise<Timer[]> {
-  const found: Timer[] = [];
-  for await (const timer of rows.pending(from, to)) found.push(timer);
-  return byDue(found);
+  return byDue(await rows.pending(from, to));
 }
 
 /** What every TimerRows must do. */

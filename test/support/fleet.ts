@@ -37,6 +37,8 @@ export class Fleet {
       store: watched(given.store, intercept),
       ledger: watched(given.ledger, intercept),
       signals: given.signals,
+      timerRows: watched(given.timerRows, intercept),
+      timerIndex: watched(given.timerIndex, intercept),
       clock: this.clock,
       ids: new SystemIds(),
       logger,

@@ -58,13 +58,14 @@ export class CassandraTimerRows implements TimerRows {
     await this.session.execute('ending a timer', this.finishCql, params);
   }
 
-  async *pending(from: number, to: number): AsyncGenerator<Timer> {
+  async pending(from: number, to: number): Promise<Timer[]> {
+    const found: Timer[] = [];
+    const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
     for (let bucket = bucketOf(from); bucket < to; bucket += BUCKET_MS) {
-      const parts = await Promise.all(
-        Array.from({ length: SHARDS }, (_, shard) => this.shard(bucket, shard, from, to)),
-      );
-      for (const part of parts) yield* part;
+      const parts = await Promise.all(shards.map((shard) => this.shard(bucket, shard, from, to)));
+      for (const part of parts) for (const timer of part) found.push(timer);
     }
+    return found;
   }
 
   async doneBefore(): Promise<number> {

@@ -28,8 +28,8 @@ export class MemoryTimerRows implements TimerRows {
     this.data.done.add(key);
   }
 
-  async *pending(from: number, to: number): AsyncGenerator<Timer> {
-    for (const timer of [...this.data.pending.values()]) if (timer.due >= from && timer.due < to) yield { ...timer };
+  async pending(from: number, to: number): Promise<Timer[]> {
+    return [...this.data.pending.values()].filter(({ due }) => due >= from && due < to).map((timer) => ({ ...timer }));
   }
 
   async doneBefore(): Promise<number> {

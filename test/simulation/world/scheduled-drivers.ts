@@ -3,6 +3,7 @@ import { MemoryJobQueue } from '../../../src/drivers/memory/memory-job-queue.js'
 import { MemoryLedger } from '../../../src/drivers/memory/memory-ledger.js';
 import { MemoryRunSignals } from '../../../src/drivers/memory/memory-run-signals.js';
 import { MemoryRunStore } from '../../../src/drivers/memory/memory-run-store.js';
+import { MemoryTimerIndex, MemoryTimerRows } from '../../../src/drivers/memory/memory-timers.js';
 import type { EngineDrivers } from '../../../src/engine/engine.js';
 import type { JobHandler, JobQueue } from '../../../src/ports/job-queue.js';
 import type { Logger } from '../../../src/ports/logger.js';
@@ -20,13 +21,15 @@ const GROUP = 'workers';
 export function connectDrivers(
   process: SimulatedProcess,
   logger: Logger,
-): Pick<EngineDrivers, 'queue' | 'store' | 'ledger' | 'signals'> {
+): Pick<EngineDrivers, 'queue' | 'store' | 'ledger' | 'signals' | 'timerRows' | 'timerIndex'> {
   const { servers, ledgerClock } = process.world;
   const drivers = {
     queue: queueOf(process, new MemoryJobQueue(brokerOf(process), logger, GROUP)),
     store: scheduled(process, 'cassandra', new MemoryRunStore(servers.store)),
     ledger: scheduled(process, 'redis', new MemoryLedger(ledgerClock, servers.ledger)),
     signals: signalsOf(process, new MemoryRunSignals(servers.signals, logger)),
+    timerRows: scheduled(process, 'cassandra', new MemoryTimerRows(ledgerClock, servers.store.timers)),
+    timerIndex: scheduled(process, 'redis', new MemoryTimerIndex(ledgerClock, servers.ledger.timers)),
   };
   for (const driver of [drivers.queue, drivers.store, drivers.ledger, drivers.signals]) void driver.connect();
   return drivers;

@@ -1,0 +1,163 @@
+/**
+ * What is measured. `measure` gives one figure of one round, and what belongs to it; `floor` gives what the bare drivers
+ * need for the same hops at the same concurrency.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { batch, chain, fan, join } from './graphs.mjs';
+import { median, quantile } from './statistics.mjs';
+
+const perHop = ({ ms, hops }) => ({ value: ms / hops });
+const perSecond = ({ ms, hops, cpuMicros }) => ({ value: (hops / ms) * 1000, clientCpuMicros: cpuMicros / hops });
+
+/** All runs at once: nodes a second from the first start to the last end, and of the executions alone. */
+async function flood(system, graph, runs, input) {
+  await system.fleet.stamps();
+  const [start, cpu] = [performance.now(), await system.fleet.cpu()];
+  await Promise.all(Array.from({ length: runs }, () => system.run(graph, input)));
+  const ms = performance.now() - start;
+  const cpuMicros = (await system.fleet.cpu()) - cpu;
+  const { executed, runs: stamps } = await system.fleet.stamps();
+  const span =
+    Math.max(...[...stamps.values()].map(([, last]) => last)) -
+    Math.min(...[...stamps.values()].map(([first]) => first));
+  return {
+    value: (executed / ms) * 1000,
+    nodesPerSecondWhileExecuting: (executed / span) * 1000,
+    ms,
+    workerCpuMicros: cpuMicros / executed,
+    executed,
+  };
+}
+
+async function oneByOne(system, graph, runs) {
+  await system.fleet.stamps();
+  const walls = [];
+  for (let i = 0; i < runs; i++) {
+    const start = performance.now();
+    await system.run(graph);
+    walls.push(performance.now() - start);
+  }
+  const { runs: stamps } = await system.fleet.stamps();
+  const hops = graph.nodes.length - 1;
+  const spans = [...stamps.values()].map(([first, last]) => (last - first) / hops);
+  return { value: median(spans), wholeRunMs: median(walls) };
+}
+
+/** Milliseconds from `start` to the first line of the first node's code, while nothing else happens. */
+async function toFirstNode(system, runs) {
+  const delays = [];
+  for (let i = 0; i < runs; i++) {
+    await sleep(50);
+    await system.fleet.stamps();
+    const start = performance.timeOrigin + performance.now();
+    await system.run(chain(1));
+    const { runs: stamps } = await system.fleet.stamps();
+    delays.push([...stamps.values()][0][0] - start);
+  }
+  return { value: median(delays), p95: quantile(delays, 0.95) };
+}
+
+async function idle(system, seconds) {
+  await sleep(3000);
+  const before = await system.fleet.cpu();
+  await sleep(seconds * 1000);
+  const used = (await system.fleet.cpu()) - before;
+  const [{ memory }] = await system.fleet.ask('usage');
+  return { value: (used / (seconds * 1e6)) * 100, residentMegabytes: memory.rss / 1e6 };
+}
+
+async function overItems(system, graph, count, runs = 1) {
+  await system.fleet.stamps();
+  const items = Array.from({ length: count }, (_, i) => i);
+  const start = performance.now();
+  for (let i = 0; i < runs; i++) await system.run(graph, { items });
+  const ms = performance.now() - start;
+  const usage = await system.fleet.ask('usage');
+  return {
+    value: (ms / runs / count) * 1000,
+    ms,
+    residentMegabytes: Math.max(...usage.map((u) => u.memory.rss)) / 1e6,
+  };
+}
+
+const ALL = ['flowcraft-kafka', 'bullmq', 'original'];
+const bytes = { kind: 'bytes', bytes: 10_240 };
+
+export const WORKLOADS = [
+  {
+    id: 'w1a',
+    title: 'W1a: chain of 10, one run at a time',
+    unit: 'ms/hop',
+    systems: ALL,
+    measure: (system, { long }) => oneByOne(system, chain(10), long ? 60 : 20),
+    floor: async (floor, { long }) => perHop(await floor.hops({ runs: 1, length: long ? 500 : 200 })),
+  },
+  {
+    id: 'w1b',
+    title: 'W1b: chains of 10, 300 runs at once',
+    unit: 'nodes/s',
+    higherIsBetter: true,
+    systems: ALL,
+    measure: (system) => flood(system, chain(10), 300),
+    floor: async (floor) => perSecond(await floor.hops({ runs: 300, length: 10 })),
+  },
+  {
+    id: 'w2',
+    title: 'W2: fan 1 -> 100 -> 1, 10 runs at once',
+    unit: 'nodes/s',
+    higherIsBetter: true,
+    systems: ALL,
+    measure: (system) => flood(system, fan(100), 10),
+    floor: async (floor) => perSecond(await floor.hops({ runs: 1000, length: 1 })),
+  },
+  {
+    id: 'w3',
+    title: 'W3: 20 parallel nodes of 50 ms and a join, 20 runs at once',
+    unit: 'ms',
+    systems: ALL,
+    measure: async (system) => {
+      const flooded = await flood(system, join(20, { kind: 'wait', ms: 50 }), 20);
+      return { ...flooded, value: flooded.ms };
+    },
+  },
+  ...[25, 50, 100, 250, 1000].map((length) => ({
+    id: `w4-${length}`,
+    title: `W4: chain of ${length}, outputs of 10 KB`,
+    unit: 'ms/node',
+    systems: length > 100 ? ['flowcraft-kafka', 'bullmq'] : ALL,
+    measure: async (system) => {
+      const { wholeRunMs, value } = await oneByOne(system, chain(length, bytes), length > 100 ? 1 : 3);
+      return { value: wholeRunMs / length, msPerHop: value };
+    },
+    floor: async (floor) => perHop(await floor.hops({ runs: 1, length: Math.min(length, 100), bytes: 10_240 })),
+  })),
+  ...[100, 1000, 10_000].map((count) => ({
+    id: `w5-${count}`,
+    title: `W5: batch of ${count} items`,
+    unit: 'us/item',
+    systems: ['flowcraft-kafka'],
+    measure: (system) => overItems(system, batch(), count, count === 100 ? 5 : 1),
+  })),
+  ...[1, 2].map((workers) => ({
+    id: `w5-workers-${workers}`,
+    title: `W5: batch of 2000 items that wait 10 ms, ${workers} worker${workers > 1 ? 's' : ''}`,
+    unit: 'us/item',
+    workers,
+    systems: ['flowcraft-kafka'],
+    measure: (system) => overItems(system, batch('wait', 10), 2000),
+  })),
+  {
+    id: 'first',
+    title: 'From start() to the first node, idle',
+    unit: 'ms',
+    systems: ALL,
+    measure: (system, { long }) => toFirstNode(system, long ? 60 : 20),
+  },
+  {
+    id: 'idle',
+    title: 'Idle worker',
+    unit: '% of a core',
+    systems: ALL,
+    measure: (system, { long }) => idle(system, long ? 60 : 15),
+  },
+];
