@@ -17,6 +17,8 @@ export interface Job {
   /** Absent in jobs of foreign clients: the node's first turn. */
   readonly turn?: string;
   readonly probe?: true;
+  /** The pause of a retried node that is over: it ended at this time, milliseconds since 1970. */
+  readonly pausedUntil?: number;
   /** Since when no worker that saw the job could route it; milliseconds since 1970. */
   readonly unroutableSince?: number;
 }
@@ -38,7 +40,10 @@ export function decodeJob(bytes: Buffer | null): Job {
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed))
     throw new JobMalformedError('The message is no JSON object.');
   if (depth(parsed) > MAX_DEPTH) throw new JobMalformedError(`The message is nested deeper than ${MAX_DEPTH} levels.`);
-  const { v, runId, blueprintId, nodeId, turn, probe, unroutableSince } = parsed as Record<string, unknown>;
+  const { v, runId, blueprintId, nodeId, turn, probe, pausedUntil, unroutableSince } = parsed as Record<
+    string,
+    unknown
+  >;
   if (v !== undefined && (typeof v !== 'number' || !Number.isInteger(v) || v < 1))
     throw new JobMalformedError("The job's format version is no number.");
   if (typeof v === 'number' && v > JOB_FORMAT) throw new JobFormatTooNewError(v, JOB_FORMAT);
@@ -52,6 +57,7 @@ export function decodeJob(bytes: Buffer | null): Job {
     runId,
     blueprintId: id(blueprintId, 'blueprintId'),
     nodeId: probe === true ? '' : id(nodeId, 'nodeId'),
+    ...(typeof pausedUntil === 'number' ? { pausedUntil } : {}),
     ...(typeof unroutableSince === 'number' ? { unroutableSince } : {}),
   };
   if (turn !== undefined) return { ...job, turn: id(turn, 'turn'), ...(probe === true ? { probe } : {}) };

@@ -197,6 +197,23 @@ export class ValueTooLargeError extends FlowcraftKafkaError {
   }
 }
 
+/** A node's attempt did not end within its `config.timeout`. It counts as a failed attempt; its signal was aborted. */
+export class NodeTimeoutError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.NodeTimeout;
+  constructor(
+    runId: string,
+    nodeId: string,
+    readonly timeoutMs: number,
+    attempt: number,
+    attempts: number,
+  ) {
+    super(
+      `Node '${nodeId}' did not end within ${timeoutMs} ms (attempt ${attempt} of ${Math.max(attempt, attempts)}). Let it heed its signal, or raise config.timeout.`,
+      { runId, nodeId },
+    );
+  }
+}
+
 /** A run made more turns than `limits.maxTurnsPerRun`: most likely a loop that does not end. */
 export class TooManyTurnsError extends FlowcraftKafkaError {
   readonly code = ErrorCode.TooManyTurns;

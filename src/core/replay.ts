@@ -1,7 +1,7 @@
 import { NOBODY } from './ledger-fields.js';
 import { LedgerState, type StartTurn } from './ledger-state.js';
 import type { BlueprintPlan } from './plan.js';
-import type { TurnRecord } from './run.js';
+import { isRetry, wakeUpTime, type TurnRecord } from './run.js';
 import { settlementOf } from './settlement.js';
 import { BEFORE_FIRST_PASS, turnOfPasses } from './turns.js';
 
@@ -32,7 +32,9 @@ export interface ReplayOptions {
 export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], options: ReplayOptions): LedgerState {
   const { token, now } = options;
   const ledger = new LedgerState();
-  const byTurn = new Map(rows.map((row) => [key(row.nodeId, row.turn), row]));
+  // a pause that is over has ended, whether or not somebody has begun the next attempt
+  const isOver = (row: TurnRecord) => isRetry(row) && (wakeUpTime(row) ?? 0) * 1000 <= now;
+  const byTurn = new Map(rows.filter((row) => !isOver(row)).map((row) => [key(row.nodeId, row.turn), row]));
   const starts = startTurns(plan);
   ledger.open(starts, String(token), token);
   const ready: TurnRecord[] = [];

@@ -46,6 +46,9 @@ export interface ErrorRecord {
 
 export type TurnStatus = 'completed' | 'failed' | 'awaiting' | 'cancelled';
 
+/** What a failed node waits for that is tried again after a long pause. The run works on, as far as others can tell. */
+export const RETRY = 'retry';
+
 export interface AwaitingDetails {
   readonly reason: string;
   /** ISO 8601. */
@@ -89,6 +92,18 @@ export interface TurnRecord {
   /** Milliseconds since 1970, the executing worker's clock; only for people. */
   readonly startedAt: number;
   readonly endedAt: number;
+}
+
+/** A row of a turn that pauses between two attempts. */
+export function isRetry(row: Pick<TurnRecord, 'status' | 'awaiting'>): boolean {
+  return row.status === 'awaiting' && row.awaiting?.reason === RETRY;
+}
+
+/** When a waiting turn is looked at, milliseconds since 1970; undefined if no time is set. */
+export function wakeUpTime(row: Pick<TurnRecord, 'status' | 'awaiting'>): number | undefined {
+  if (row.status !== 'awaiting' || row.awaiting?.wakeUpAt === undefined) return undefined;
+  const time = Date.parse(row.awaiting.wakeUpAt);
+  return Number.isNaN(time) ? undefined : time;
 }
 
 export interface TurnName {

@@ -142,7 +142,7 @@ export class Engine {
       options,
       stopping.signal,
     );
-    const executor = new TurnExecutor(flowcraft, sources, leases, clock, workerId);
+    const executor = new TurnExecutor(flowcraft, sources, leases, clock, ids, workerId);
     const starter = new RunStarter(store, ledger, queue, rebuilder, runs, this.catalog, persistence, codec, clock, ids);
     const settler = new TurnSettler(ledger, persistence, workerId, options);
     const waiting = new WaitingTurns({
@@ -177,7 +177,7 @@ export class Engine {
       worker: workerId,
       fire: (timer) => turnTimers.fire(timer),
     });
-    const turnTimers: TurnTimers = new TurnTimers(timers, waiting, sources, () => clock.now());
+    const turnTimers: TurnTimers = new TurnTimers({ keeper: timers, waiting, ledger, queue, sources, clock });
     const beganToWait = async (run: ActiveRun, name: TurnName) => {
       const row = await waiting.find(run.runId, name);
       if (row) await turnTimers.arm(run.runId, row);
@@ -198,7 +198,7 @@ export class Engine {
       store,
       claimer,
       executor,
-      outcomes: new TurnOutcomes(executor, leases, store, persistence),
+      outcomes: new TurnOutcomes(executor, leases, store, persistence, clock),
       settler,
       rebuilder,
       finisher,

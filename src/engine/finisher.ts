@@ -1,6 +1,6 @@
 import type { WorkflowResult } from 'flowcraft';
 import type { RunCounts } from '../core/ledger-state.js';
-import { isEndStatus, type EndStatus, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
+import { isEndStatus, isRetry, type EndStatus, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
@@ -133,6 +133,7 @@ export class Finisher {
     const { runId } = run;
     const rows = await this.persistence.until(() => this.store.turns(runId, false), { runId });
     const waiting = rows.filter((row) => row.status === 'awaiting');
+    if (waiting.some(isRetry)) return; // a node that is tried again works on
     const children = waiting.flatMap((row) => row.awaiting?.childRunId ?? []);
     if (children.length > 0) {
       const awaiting = await this.awaitingOf(children);

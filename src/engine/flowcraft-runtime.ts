@@ -20,6 +20,7 @@ import type { Logger } from '../ports/logger.js';
 export type ExecutionContext = Parameters<FlowRuntime<Context, Dependencies>['getExecutorForNode']>[1];
 type Context = Record<string, unknown>;
 type Dependencies = Record<string, unknown>;
+type Implementation = NodeFunction | NodeClass;
 type ExecutionContextClass = new (
   blueprint: WorkflowBlueprint,
   state: WorkflowState<Context>,
@@ -97,12 +98,16 @@ export class FlowcraftRuntime {
     return () => this.listeners.delete(listener);
   }
 
-  /** The execution of one node of one run; `executionId` is the run id. */
+  /**
+   * The execution of one node of one run; `executionId` is the run id.
+   * @param own the implementation of one node type, for this execution only
+   */
   executionContext(
     blueprint: WorkflowBlueprint,
     context: IAsyncContext,
     runId: string,
     signal: AbortSignal,
+    own?: { readonly uses: string; readonly wrap: (implementation: Implementation) => Implementation },
   ): ExecutionContext {
     const { runtime } = this;
     const state = new WorkflowState<Context>({}, context);
@@ -114,7 +119,10 @@ export class FlowcraftRuntime {
       middleware: runtime.middleware,
       dependencies: runtime.dependencies,
     };
-    return new this.contextClass(blueprint, state, this.implementations(), runId, runtime, services, signal);
+    const registry = this.implementations();
+    const given = own && registry.get(own.uses);
+    const seen = own && given ? new OverlaidRegistry(registry, own.uses, own.wrap(given)) : registry;
+    return new this.contextClass(blueprint, state, seen, runId, runtime, services, signal);
   }
 
   private implementations(): Map<string, NodeFunction | NodeClass> {
@@ -124,6 +132,29 @@ export class FlowcraftRuntime {
     for (const [name, original] of registry) own.set(name, this.replaced.get(original) ?? original);
     this.own = { of: registry.size, implementations: own };
     return own;
+  }
+}
+
+/** A registry with another implementation of one node type: a copy at every hop would grow with the registry. */
+class OverlaidRegistry extends Map<string, Implementation> {
+  constructor(
+    private readonly base: ReadonlyMap<string, Implementation>,
+    private readonly uses: string,
+    private readonly own: Implementation,
+  ) {
+    super();
+  }
+
+  override get(uses: string): Implementation | undefined {
+    return uses === this.uses ? this.own : this.base.get(uses);
+  }
+
+  override has(uses: string): boolean {
+    return this.base.has(uses);
+  }
+
+  override *[Symbol.iterator](): MapIterator<[string, Implementation]> {
+    for (const [uses, implementation] of this.base) yield [uses, uses === this.uses ? this.own : implementation];
   }
 }
 

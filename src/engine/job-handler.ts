@@ -158,7 +158,7 @@ export class EngineJobHandler implements JobHandler {
       );
     }
     const turn = job.turn ?? startTurnOf(run, job);
-    await processor.process(run, { nodeId: job.nodeId, turn });
+    await processor.process(run, { nodeId: job.nodeId, turn }, job.pausedUntil);
   }
 
   private async find(job: Job): Promise<ActiveRun | undefined> {

@@ -5,18 +5,32 @@ import {
   type NodeResult,
   type WorkflowBlueprint,
 } from 'flowcraft';
+import { attemptPolicyOf, type AttemptPolicy } from '../core/attempts.js';
 import { overrideKey } from '../core/context-view.js';
 import { FlowcraftKafkaError } from '../core/errors.js';
 import { idempotencyKey } from '../core/identifiers.js';
-import type { AwaitingDetails, ErrorRecord, TurnName } from '../core/run.js';
+import { RETRY, type AwaitingDetails, type ErrorRecord, type TurnName } from '../core/run.js';
+import type { Clock } from '../ports/clock.js';
 import type { ActiveRun } from './active-run.js';
 import type { ExecutionContext, FlowcraftRuntime } from './flowcraft-runtime.js';
+import { NodeAttempts } from './node-attempts.js';
 import type { RunContext } from './run-context.js';
+
+/** A date cannot be later. */
+const LONGEST_WAIT_MS = 100 * 365 * 86_400_000;
 
 /** What a node's code led to, before anything of it is stored. */
 export type Execution =
   | { readonly status: 'completed'; readonly result: NodeResult | undefined }
-  | { readonly status: 'awaiting'; readonly result: NodeResult | undefined; readonly details: AwaitingDetails }
+  | {
+      readonly status: 'awaiting';
+      readonly result: NodeResult | undefined;
+      readonly details: AwaitingDetails;
+      /** Why the node is tried again. */
+      readonly error?: ErrorRecord;
+      /** Of the node's attempts, those made so far, if they are not those of this process. */
+      readonly attempts?: number;
+    }
   | { readonly status: 'failed'; readonly error: ErrorRecord; readonly rescuer?: string };
 
 export interface Executed {
@@ -37,6 +51,10 @@ export interface ExecutionRequest {
   readonly claims: number;
   /** Of the loops around the node. */
   readonly passes: readonly string[];
+  /** Attempts of this turn that were made before, under other claims. */
+  readonly attemptsBefore: number;
+  readonly clock: Clock;
+  readonly random: () => number;
 }
 
 /** What nodes find as `dependencies.turn`: who they are, and the key to give to services that know idempotency. */
@@ -47,8 +65,10 @@ export interface TurnInfo {
   /** For each loop around the node, outermost first, the pass that this turn belongs to. */
   readonly passes: readonly string[];
   readonly idempotencyKey: string;
-  /** 1 unless an earlier worker was lost while it executed this turn. */
+  /** 1 unless the turn was executed in several stretches: an earlier worker was lost, or the node paused long. */
   readonly claim: number;
+  /** Which try of the node's code this is, from 1. */
+  readonly attempt: number;
 }
 
 /** The context keys that a node's input is made of. */
@@ -78,12 +98,26 @@ export function mayBeOverridden(run: ActiveRun, nodeId: string): boolean {
 export async function executeNode(flowcraft: FlowcraftRuntime, request: ExecutionRequest): Promise<Executed> {
   const { run, context, signal } = request;
   const { runtime } = flowcraft;
-  const definition = await effectiveDefinition(request);
+  const effective = await effectiveDefinition(request);
+  const policy = attemptPolicyOf(effective);
+  const definition = stillToTry(effective, policy, request.attemptsBefore);
   const blueprint = withNode(run.plan.blueprint, definition);
-  const within = flowcraft.executionContext(blueprint, context, run.executionId, signal);
+  const attempts = new NodeAttempts({
+    runId: run.runId,
+    nodeId: definition.id,
+    policy: retriesHere(flowcraft, definition) ? policy : { ...policy, maxAttempts: 1 },
+    before: request.attemptsBefore,
+    signal,
+    clock: request.clock,
+    random: request.random,
+  });
+  const within = flowcraft.executionContext(blueprint, context, run.executionId, signal, {
+    uses: definition.uses,
+    wrap: (implementation) => attempts.wrap(implementation),
+  });
   introduce(within, request);
-  const watch = watchExecution(within, definition.id);
-  const ended = (execution: Execution): Executed => ({ execution, within, attempts: watch.attempts });
+  const watch = watchExecution(within, definition.id, attempts);
+  const ended = (execution: Execution): Executed => ({ execution, within, attempts: attempts.made });
   let outcome: NodeExecutionResult;
   try {
     const executor = runtime.getExecutorForNode(definition.id, within) as {
@@ -97,16 +131,53 @@ export async function executeNode(flowcraft: FlowcraftRuntime, request: Executio
     const { fallback } = definition.config ?? {};
     if (watch.fallback && fallback !== undefined && isExecutionFailure(error, definition.id))
       return ended(failed(run, error, fallback));
-    return ended(failed(run, error));
+    return ended(attempts.later ? paused(attempts.later) : failed(run, error));
   }
-  if (outcome.status === 'failed') return ended(failed(run, outcome.error));
+  if (outcome.status === 'failed') return ended(attempts.later ? paused(attempts.later) : failed(run, outcome.error));
   if (outcome.status === 'failed_with_fallback') return ended(failed(run, outcome.error, outcome.fallbackNodeId));
   const result = outcome.result as NodeResult | undefined;
   if (!within.state.isAwaiting()) return ended({ status: 'completed', result });
   const details = (within.state.getAwaitingDetails(definition.id) ?? { reason: 'external_event' }) as AwaitingDetails;
   context.changes.delete('_awaitingNodeIds');
   context.changes.delete('_awaitingDetails');
-  return ended({ status: 'awaiting', result, details });
+  return ended(limitedWait(run, definition, details, result, request.clock.now()));
+}
+
+/** The node is tried again after a pause. */
+function paused({ at, error }: { at: number; error: unknown }): Execution {
+  const details = { reason: RETRY, wakeUpAt: new Date(Math.ceil(at)).toISOString() };
+  return { status: 'awaiting', result: undefined, details, error: errorRecord(error) };
+}
+
+/** A node that waits for an answer may set a time limit to that: `params.timeoutMs`. */
+function limitedWait(
+  run: ActiveRun,
+  definition: NodeDefinition,
+  details: AwaitingDetails,
+  result: NodeResult | undefined,
+  now: number,
+): Execution {
+  const { timeoutMs, timeoutAction } = (definition.params ?? {}) as { timeoutMs?: unknown; timeoutAction?: unknown };
+  if (details.reason !== 'external_event' || timeoutMs === undefined) return { status: 'awaiting', result, details };
+  const isAction = timeoutAction === undefined || typeof timeoutAction === 'string';
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0 && timeoutMs <= LONGEST_WAIT_MS) || !isAction) {
+    const problem = isAction ? 'params.timeoutMs must be milliseconds, from 0' : 'params.timeoutAction must be a text';
+    return failed(run, new FlowcraftError(`Node '${definition.id}' cannot wait: ${problem}.`, { isFatal: true }));
+  }
+  return { status: 'awaiting', result, details: { ...details, wakeUpAt: new Date(now + timeoutMs).toISOString() } };
+}
+
+/** flowcraft counts attempts from the first of this execution. */
+function stillToTry(definition: NodeDefinition, policy: AttemptPolicy, before: number): NodeDefinition {
+  if (before === 0) return definition;
+  return { ...definition, config: { ...definition.config, maxRetries: Math.max(1, policy.maxAttempts - before) } };
+}
+
+/** An adapter can turn flowcraft's attempts off. */
+function retriesHere(flowcraft: FlowcraftRuntime, definition: NodeDefinition): boolean {
+  const { adapter } = flowcraft.runtime.dependencies as { adapter?: { shouldRetryInProcess?: unknown } };
+  if (typeof adapter?.shouldRetryInProcess !== 'function') return true;
+  return Boolean((adapter as { shouldRetryInProcess(node: NodeDefinition): unknown }).shouldRetryInProcess(definition));
 }
 
 export function errorRecord(error: unknown): ErrorRecord {
@@ -125,25 +196,32 @@ function withNode(blueprint: Readonly<WorkflowBlueprint>, definition: NodeDefini
   return { ...blueprint, nodes };
 }
 
-function introduce(execution: ExecutionContext, { run, name, claims, passes }: ExecutionRequest): void {
+function introduce(execution: ExecutionContext, { run, name, claims, passes, attemptsBefore }: ExecutionRequest): void {
   const turn: TurnInfo = {
     runId: run.runId,
     ...name,
     passes,
     idempotencyKey: idempotencyKey(run.runId, name.nodeId, name.turn),
     claim: claims,
+    attempt: attemptsBefore + 1,
   };
   execution.services.dependencies = { ...execution.services.dependencies, turn };
 }
 
-function watchExecution(within: ExecutionContext, nodeId: string): { fallback: boolean; attempts: number } {
-  const watch = { fallback: false, attempts: 1 };
+/** Notices a fallback that middleware hides, and lets an attempt that is followed by a later one count as no failure. */
+function watchExecution(within: ExecutionContext, nodeId: string, attempts: NodeAttempts): { fallback: boolean } {
+  const watch = { fallback: false };
   const { eventBus } = within.services;
   within.services.eventBus = {
     emit: (event) => {
       if (event.type === 'node:fallback' && event.payload.nodeId === nodeId) watch.fallback = true;
-      if (event.type === 'node:retry' && event.payload.nodeId === nodeId) watch.attempts++;
-      return eventBus.emit(event);
+      if (event.type !== 'node:error' || event.payload.nodeId !== nodeId || !attempts.later)
+        return eventBus.emit(event);
+      const { executionId, blueprintId } = event.payload;
+      return eventBus.emit({
+        type: 'node:retry',
+        payload: { nodeId, attempt: attempts.made, executionId, blueprintId },
+      });
     },
   };
   return watch;

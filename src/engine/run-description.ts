@@ -1,14 +1,24 @@
 import type { LedgerState } from '../core/ledger-state.js';
-import { isEndStatus, type AwaitingDetails, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
+import {
+  isEndStatus,
+  isRetry,
+  RETRY,
+  type AwaitingDetails,
+  type RunRecord,
+  type RunStatus,
+  type TurnRecord,
+} from '../core/run.js';
 import type { NodeError } from './finisher.js';
 
 export interface NodeDescription {
   readonly nodeId: string;
   readonly turn: string;
-  /** `ready`: due, its job is on the topic. `running`: a worker holds the claim. */
+  /** `ready`: due, its job is on the topic. `running`: a worker holds the claim, or the node pauses between two attempts. */
   readonly status: 'ready' | 'running' | 'awaiting' | 'completed' | 'failed' | 'cancelled';
-  /** How often the node's code was tried in this turn; 0 while it has not ended. */
+  /** How often the node's code was tried in this turn; while an attempt runs, it and those just before it are not counted yet. */
   readonly attempts: number;
+  /** ISO 8601: the node has failed and pauses until its next attempt. */
+  readonly retryAt?: string;
   /** ISO 8601; the clocks of the workers. */
   readonly times: { readonly startedAt?: string; readonly endedAt?: string };
   readonly workerId?: string;
@@ -52,12 +62,15 @@ export function describeRun(
   for (const open of ledger.turns()) {
     if (open.state === 'D' || open.state === 'W') continue;
     const running = open.state === 'C' && open.worker !== '?';
+    const before = nodes.get(key(open.node, open.turn));
+    // a token is the time at which it was granted
+    const startedAt = before?.times.startedAt ?? (running ? iso(open.token / 1000) : undefined);
     nodes.set(key(open.node, open.turn), {
       nodeId: open.node,
       turn: open.turn,
       status: running ? 'running' : 'ready',
-      attempts: 0,
-      times: {},
+      attempts: before?.attempts ?? 0,
+      times: startedAt === undefined ? {} : { startedAt },
       ...(running ? { workerId: open.worker } : {}),
     });
   }
@@ -101,9 +114,10 @@ export function awaitingKeys(
   return { _awaitingNodeIds: waiting.map((row) => row.nodeId), _awaitingDetails: details };
 }
 
-/** A subflow's node works as long as the subflow does. */
+/** A subflow's node works as long as the subflow does, and one that is tried again all the time. */
 export function isAtWork(row: TurnRecord, awaitingChildren: ReadonlySet<string>): boolean {
   const child = row.awaiting?.childRunId;
+  if (isRetry(row)) return true;
   return row.status === 'awaiting' && child !== undefined && !awaitingChildren.has(child);
 }
 
@@ -115,7 +129,10 @@ function describeRow(row: DescribedRow): NodeDescription {
     turn: row.turn,
     status: row.status,
     attempts: row.attempts,
-    times: { startedAt: iso(row.startedAt), endedAt: iso(row.endedAt) },
+    times: { startedAt: iso(row.startedAt), ...(row.status === 'running' ? {} : { endedAt: iso(row.endedAt) }) },
+    ...(row.status === 'running' && row.awaiting?.reason === RETRY && row.awaiting.wakeUpAt !== undefined
+      ? { retryAt: row.awaiting.wakeUpAt }
+      : {}),
     workerId: row.worker,
     ...(row.action === undefined ? {} : { action: row.action }),
     ...(row.error

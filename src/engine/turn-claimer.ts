@@ -1,7 +1,7 @@
 import { workerOf } from '../core/identifiers.js';
 import type { ClaimAnswer, ClaimRequest } from '../core/ledger-calls.js';
 import { NOBODY } from '../core/ledger-fields.js';
-import type { TurnName, TurnRecord } from '../core/run.js';
+import { isRetry, wakeUpTime, type TurnName, type TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -22,6 +22,8 @@ export interface Grant {
   readonly origin?: Origin;
   /** When it was asked for, by this process's clock: its lease runs from then at the earliest. */
   readonly askedAt: number;
+  /** The claim is one for the next attempt of a node that paused. */
+  readonly pauseIsOver?: boolean;
 }
 
 export type Claimed =
@@ -54,10 +56,17 @@ export class TurnClaimer {
     private readonly stopping: AbortSignal,
   ) {}
 
-  async claim(run: ActiveRun, name: TurnName, mode: 'job' | 'again', floor = 0): Promise<Claimed> {
+  /** `pausedUntil`: the pause of a retried node that is over. */
+  async claim(
+    run: ActiveRun,
+    name: TurnName,
+    mode: 'job' | 'again',
+    { floor = 0, pausedUntil }: { floor?: number; pausedUntil?: number | undefined } = {},
+  ): Promise<Claimed> {
     const { runId } = run;
     let takeover: number | undefined;
     let sawUnknown = false;
+    let pauseIsOver = false;
     for (;;) {
       if (this.stopping.aborted && mode === 'job') throw new WorkerStopping('The worker is stopping.');
       const request: ClaimRequest = {
@@ -66,17 +75,20 @@ export class TurnClaimer {
         worker: this.worker,
         leaseMs: this.options.worker.leaseMs,
         floor,
-        mode,
+        mode: pauseIsOver ? 'resume' : mode,
         ...(takeover === undefined ? {} : { takeover }),
       };
       const { answer, row, askedAt } = await this.ask(runId, name, request);
       switch (answer.kind) {
         case 'granted':
-          return { kind: 'granted', grant: { ...answer, askedAt }, row };
+          return { kind: 'granted', grant: { ...answer, askedAt, pauseIsOver }, row };
         case 'settled':
           return this.settled(run, name, answer, row);
         case 'awaiting':
-          return { kind: 'awaiting' };
+          if (pauseIsOver || pausedUntil === undefined || !row || !isRetry(row) || wakeUpTime(row) !== pausedUntil)
+            return { kind: 'awaiting' };
+          pauseIsOver = true;
+          break;
         case 'closed':
           return { kind: 'dropped' };
         case 'missing':

@@ -100,7 +100,8 @@ function details(execution: Execution): Partial<TurnRecord> {
   if (execution.status === 'failed') {
     return { error: execution.error, ...(execution.rescuer === undefined ? {} : { rescuer: execution.rescuer }) };
   }
-  if (execution.status === 'awaiting') return { awaiting: execution.details };
+  if (execution.status === 'awaiting')
+    return { awaiting: execution.details, ...(execution.error ? { error: execution.error } : {}) };
   const result: NodeResult | undefined = execution.result;
   const gather = (result?.output as { gatherNodeId?: unknown } | null | undefined)?.gatherNodeId;
   const dynamic = result?.dynamicNodes ?? [];

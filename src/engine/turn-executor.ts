@@ -5,7 +5,7 @@ import { lookupKeys } from '../core/context-view.js';
 import { FlowcraftKafkaError } from '../core/errors.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
-import type { Clock } from '../ports/clock.js';
+import type { Clock, Ids } from '../ports/clock.js';
 import type { StoredValue, TurnWrite } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import { decideEdges } from './edge-decision.js';
@@ -35,6 +35,7 @@ export class TurnExecutor {
     private readonly sources: ContextSources,
     private readonly leases: LeaseKeeper,
     private readonly clock: Clock,
+    private readonly ids: Ids,
     private readonly worker: string,
   ) {}
 
@@ -60,6 +61,7 @@ export class TurnExecutor {
    * Undefined: the claim was lost, or the run cancelled, while the node ran; its result is dropped. `inTime`: the claim
    * holds still, as far as this process can tell.
    * @param cause what the turn wrote that fired this one, if it is at hand: the input need not be read then
+   * @param before the row of the attempts that were made, if this is one of several stretches
    */
   async execute(
     run: ActiveRun,
@@ -67,11 +69,12 @@ export class TurnExecutor {
     grant: Grant,
     definition: NodeDefinition,
     cause?: TurnWrite,
+    before?: TurnRecord,
   ): Promise<{ write: TurnWrite; inTime: () => boolean } | undefined> {
     const { runId } = run;
     const claim = this.leases.hold(runId, name.nodeId, name.turn, grant.token, grant.askedAt);
     const context = new RunContext(run, this.sources);
-    const startedAt = this.clock.now();
+    const startedAt = before?.startedAt ?? this.clock.now();
     const facts = (attempts: number): TurnFacts => ({
       runId,
       ...name,
@@ -94,6 +97,9 @@ export class TurnExecutor {
         signal,
         claims: grant.claims,
         passes: grant.passes,
+        attemptsBefore: before?.attempts ?? 0,
+        clock: this.clock,
+        random: () => this.ids.random(),
       });
       if (signal.aborted) return undefined;
       const write = await this.ended(run, definition, executed, context, facts(executed.attempts));
@@ -130,12 +136,12 @@ export class TurnExecutor {
     return { runId: run.runId, record: { ...row, token }, values };
   }
 
-  /** What a waiting turn writes when what it waited for has come; `ending` may write to the context first. */
+  /** What a waiting turn writes when what it waited for has come; `decide` may write to the context first. */
   async conclude(
     run: ActiveRun,
     row: TurnRecord,
     grant: Pick<Grant, 'token' | 'claims' | 'origin'>,
-    ending: (context: RunContext) => Promise<Execution>,
+    decide: (context: RunContext) => Promise<Execution>,
   ): Promise<TurnWrite> {
     const { runId } = run;
     const context = new RunContext(run, this.sources);
@@ -143,9 +149,12 @@ export class TurnExecutor {
     if (!definition) throw new Error(`Node '${row.nodeId}' is not in the blueprint of run '${runId}'.`);
     const signal = new AbortController().signal;
     const within = this.flowcraft.executionContext(run.plan.blueprint, context, run.executionId, signal);
-    const execution = await ending(context);
-    const facts: TurnFacts = { ...row, runId, token: grant.token, claims: grant.claims, endedAt: this.clock.now() };
-    return this.ended(run, definition, { execution, within, attempts: row.attempts }, context, facts);
+    const execution = await decide(context);
+    const attempts = (execution.status === 'awaiting' && execution.attempts) || row.attempts;
+    const ending = { execution, within, attempts };
+    const endedAt = this.clock.now();
+    const facts: TurnFacts = { ...row, runId, token: grant.token, claims: grant.claims, attempts, endedAt };
+    return this.ended(run, definition, ending, context, facts);
   }
 
   private async readInputs(

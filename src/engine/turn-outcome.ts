@@ -1,4 +1,5 @@
-import type { TurnName, TurnRecord } from '../core/run.js';
+import { isRetry, wakeUpTime, type TurnName, type TurnRecord } from '../core/run.js';
+import type { Clock } from '../ports/clock.js';
 import type { RunStore, TurnWrite } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
@@ -34,6 +35,7 @@ export class TurnOutcomes {
     private readonly leases: LeaseKeeper,
     private readonly store: RunStore,
     private readonly persistence: Persistence,
+    private readonly clock: Clock,
   ) {}
 
   async of(run: ActiveRun, name: TurnName, claimed: ClaimedTurn): Promise<Outcome> {
@@ -44,7 +46,8 @@ export class TurnOutcomes {
     if (row && row.token >= token) return { floor: row.token, inTime };
     if (pending && (!row || row.token <= pending.record.token))
       return { write: { ...pending, record: { ...pending.record, token } }, inTime };
-    const adopted = row && (await this.executor.adopt(run, row, token));
+    const isNextAttempt = row && isRetry(row) && (grant.pauseIsOver || (wakeUpTime(row) ?? 0) <= this.clock.now());
+    const adopted = row && !isNextAttempt && (await this.executor.adopt(run, row, token));
     return adopted ? { write: adopted, inTime } : this.execute(run, name, claimed, row);
   }
 
@@ -56,7 +59,14 @@ export class TurnOutcomes {
   ): Promise<Outcome> {
     const definition = await this.executor.definition(run, name.nodeId, grant.origin);
     if (!definition) throw new Error(`Node '${name.nodeId}' is not in the blueprint of run '${run.runId}'.`);
-    const executed = await this.executor.execute(run, name, grant, definition, cause);
+    const executed = await this.executor.execute(
+      run,
+      name,
+      grant,
+      definition,
+      cause,
+      before && isRetry(before) ? before : undefined,
+    );
     if (!executed) return { inTime: () => false };
     if (grant.claims > 1) {
       // an earlier claimant that was only slow may have written while the node ran, and the node may have read that

@@ -74,14 +74,16 @@ export class TurnProcessor {
   }
 
   /** Processes a turn because of a message. A turn that is in flight here adopts the message. */
-  async process(run: ActiveRun, name: TurnName): Promise<void> {
+  async process(run: ActiveRun, name: TurnName, pausedUntil?: number): Promise<void> {
     const key = turnKey(run.runId, name.nodeId, name.turn);
+    // what is in flight does not know that the pause is over
+    while (pausedUntil !== undefined && this.inFlight.has(key)) await this.inFlight.get(key);
     const doneAt = this.done.get(key);
     if (doneAt !== undefined && this.parts.clock.now() - doneAt < DONE_KEPT_MS) return;
     await (this.inFlight.get(key) ??
       this.track(key, async () => {
         await this.parts.permits.acquire();
-        return this.drive(run, name, undefined);
+        return this.drive(run, name, { pausedUntil });
       }));
   }
 
@@ -105,11 +107,11 @@ export class TurnProcessor {
     return promise;
   }
 
-  /** Drives one turn to its end with a permit that is already held. `continued`: the claim came with the settle that fired it. */
-  private async drive(run: ActiveRun, name: TurnName, continued: Continued | undefined): Promise<boolean> {
+  /** Drives one turn to its end with a permit that is already held. */
+  private async drive(run: ActiveRun, name: TurnName, reason: Reason): Promise<boolean> {
     const permit = new HeldPermit(this.parts.permits);
     try {
-      return await this.hop(run, name, permit, continued);
+      return await this.hop(run, name, permit, reason);
     } finally {
       permit.release();
     }
@@ -120,13 +122,13 @@ export class TurnProcessor {
     run: ActiveRun,
     name: TurnName,
     permit: HeldPermit,
-    continued: Continued | undefined,
+    { continued, pausedUntil }: Reason,
   ): Promise<boolean> {
     const { claimer, outcomes, settler, rebuilder, clock } = this.parts;
     let claimed: Claimed | undefined = continued && { kind: 'granted', grant: continued.grant, row: 'unread' };
     let pending: TurnWrite | undefined;
     for (let floor = 0; ; claimed = undefined) {
-      claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', floor);
+      claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', { floor, pausedUntil });
       if (claimed.kind === 'dropped') return true;
       if (claimed.kind === 'awaiting') return this.review(run, name);
       let answer: SettleAnswer;
@@ -234,7 +236,7 @@ export class TurnProcessor {
     const { passes, origin } = fired;
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
     const key = turnKey(run.runId, name.nodeId, name.turn);
-    this.track(key, () => this.drive(run, name, { grant, cause })).catch((error: unknown) => {
+    this.track(key, () => this.drive(run, name, { continued: { grant, cause } })).catch((error: unknown) => {
       // the message of the turn comes back and finds the claim
       this.parts.logger.debug('A turn that continued here stopped before it was done.', {
         runId: run.runId,
@@ -276,6 +278,12 @@ export class TurnProcessor {
   private giveBack(reserved: number): void {
     for (let extra = reserved - 1; extra > 0; extra--) this.parts.permits.release();
   }
+}
+
+/** Why a turn is looked at: it continues here, or a message asks for it. */
+interface Reason {
+  readonly continued?: Continued;
+  readonly pausedUntil?: number | undefined;
 }
 
 /** A turn that was claimed by the settle that fired it. */

@@ -1,6 +1,6 @@
 import { claimantOf } from '../core/identifiers.js';
 import type { ClaimAnswer } from '../core/ledger-calls.js';
-import type { TurnName, TurnRecord } from '../core/run.js';
+import { isRetry, type TurnName, type TurnRecord } from '../core/run.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunStore, TurnWrite } from '../ports/run-store.js';
@@ -43,10 +43,10 @@ export class WaitingTurns {
 
   constructor(private readonly parts: WaitingTurnsParts) {}
 
-  /** The turns of a run that wait, those that have waited longest first. */
+  /** The turns of a run that wait for something but their next attempt, those that have waited longest first. */
   async list(runId: string): Promise<TurnRecord[]> {
     const rows = await this.parts.persistence.until(() => this.parts.store.turns(runId), { runId });
-    return rows.filter((row) => row.status === 'awaiting').sort((a, b) => a.token - b.token);
+    return rows.filter((row) => row.status === 'awaiting' && !isRetry(row)).sort((a, b) => a.token - b.token);
   }
 
   async find(runId: string, name: TurnName): Promise<TurnRecord | undefined> {
