@@ -17,7 +17,7 @@ export const MAX_RETRY_DELAY_MS = 300_000;
 const JITTER = 0.25;
 
 /** Numbers that make no sense (negative, not finite) count as absent, as flowcraft ignores them. */
-export function attemptPolicyOf({ config }: Pick<NodeDefinition, 'config'>): AttemptPolicy {
+export function attemptPolicyOf({ config }: { readonly config?: NodeDefinition['config'] }): AttemptPolicy {
   const { maxRetries = 1, retryDelay, timeout } = config ?? {};
   const { maxRetryDelay } = (config ?? {}) as { maxRetryDelay?: unknown };
   const retryDelayMs = positive(retryDelay) ?? 0;

@@ -18,6 +18,7 @@ export const ErrorCode = {
   ValueTooLarge: 'FLOW_VALUE_TOO_LARGE',
   TooManyTurns: 'FLOW_TOO_MANY_TURNS',
   NodeTimeout: 'FLOW_NODE_TIMEOUT',
+  RunTimeout: 'FLOW_RUN_TIMEOUT',
   JobMalformed: 'FLOW_JOB_MALFORMED',
   JobFormatTooNew: 'FLOW_JOB_FORMAT_TOO_NEW',
   ConnectFailed: 'FLOW_CONNECT_FAILED',
@@ -193,6 +194,17 @@ export class ValueTooLargeError extends FlowcraftKafkaError {
     super(
       `${what} has ${bytes} bytes, more than limits.maxValueBytes (${maxBytes}). Store it elsewhere and pass a reference, or raise the limit.`,
       options,
+    );
+  }
+}
+
+/** The run did not end within the `timeoutMs` of its start: it failed, and what was running was aborted. */
+export class RunTimeoutError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.RunTimeout;
+  constructor(runId: string, timeoutMs: number) {
+    super(
+      `Run '${runId}' did not end within ${timeoutMs} ms, the timeoutMs of its start. Give it more time, or find out what held it up with getRun().`,
+      { runId },
     );
   }
 }

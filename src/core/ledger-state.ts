@@ -25,11 +25,19 @@ export const QUEUED_RETRY_MS = 200;
  */
 export class LedgerState extends LedgerFields {
   /** Makes the turns ready that a run begins with. */
-  open(starts: readonly StartTurn[], incarnation: string, token: number): void {
+  open(starts: readonly StartTurn[], incarnation: string, token: number, isDelayed = false): void {
     this.set('i', incarnation);
     this.set('t', String(token));
     for (const name of ['o', 'w', 'q']) this.set(name, '0');
-    for (const { node, passes, leads } of starts) this.makeReady(node, turnOfPasses(passes), [...passes], leads);
+    for (const { node, passes, leads } of starts) {
+      const turn = turnOfPasses(passes);
+      this.makeReady(node, turn, [...passes], leads);
+      const ready = isDelayed ? this.turn(node, turn) : undefined;
+      if (!ready) continue;
+      this.putTurn(node, turn, { ...ready, state: 'W' });
+      this.add('o', -1);
+      this.add('w', 1);
+    }
   }
 
   claim(request: ClaimRequest, now: number): ClaimAnswer {

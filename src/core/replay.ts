@@ -22,6 +22,8 @@ export interface ReplayOptions {
   /** For so long nobody else can claim what is open: living executors claim theirs again first. */
   readonly graceMs: number;
   readonly maxTurns: number;
+  /** Milliseconds since 1970: a run of which nothing is recorded waits until then. */
+  readonly startAt?: number | undefined;
 }
 
 /**
@@ -36,7 +38,8 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
   const isOver = (row: TurnRecord) => isRetry(row) && (wakeUpTime(row) ?? 0) * 1000 <= now;
   const byTurn = new Map(rows.filter((row) => !isOver(row)).map((row) => [key(row.nodeId, row.turn), row]));
   const starts = startTurns(plan);
-  ledger.open(starts, String(token), token);
+  const isDelayed = rows.length === 0 && (options.startAt ?? 0) * 1000 > now;
+  ledger.open(starts, String(token), token, isDelayed);
   const ready: TurnRecord[] = [];
   const take = (node: string, turn: string) => {
     const row = byTurn.get(key(node, turn));

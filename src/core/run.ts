@@ -19,6 +19,16 @@ export interface ParentTurn {
   readonly attempt: number;
 }
 
+/** What the run was told at its start. Times are milliseconds since 1970. */
+export interface RunOptions {
+  /** Nothing of it runs before. */
+  readonly startAt?: number;
+  /** If it has not ended by then, it fails. */
+  readonly deadline?: number;
+  /** Absent: the other branches go on when a node fails. */
+  readonly failurePolicy?: 'fail-fast';
+}
+
 /** The durable head of a run: written once when it is accepted, once when it ends. */
 export interface RunRecord {
   readonly runId: string;
@@ -30,6 +40,7 @@ export interface RunRecord {
   readonly inputHash: string;
   readonly tags: readonly string[];
   readonly parent?: ParentTurn;
+  readonly options?: RunOptions;
   /** Milliseconds since 1970, the accepting client's clock; only for people. */
   readonly createdAt: number;
   readonly status: 'running' | EndStatus;

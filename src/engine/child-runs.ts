@@ -7,16 +7,19 @@ import {
   type NodeResult,
   type WorkflowState,
 } from 'flowcraft';
+import { attemptPolicyOf, retryPauseMs } from '../core/attempts.js';
 import { BlueprintNotFoundError } from '../core/errors.js';
 import type { BlueprintPlan } from '../core/plan.js';
 import { isEndStatus, type ParentTurn, type RunRecord, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
+import type { Interrupted } from './cut-short.js';
 import type { Finisher } from './finisher.js';
 import { failed, type Execution, type TurnInfo } from './node-execution.js';
 import { RunContext, type ContextSources } from './run-context.js';
-import type { RunStarter } from './run-starter.js';
+import type { RunEnder } from './run-ender.js';
+import type { RunStarter, StartOptions } from './run-starter.js';
 import type { WaitEnding, WaitingTurns } from './waiting-turns.js';
 
 export interface ChildRunParts {
@@ -25,9 +28,11 @@ export interface ChildRunParts {
   readonly starter: RunStarter;
   readonly waiting: WaitingTurns;
   readonly finisher: Finisher;
+  readonly ender: RunEnder;
   readonly sources: ContextSources;
   readonly clock: Clock;
   readonly leaseMs: number;
+  readonly random: () => number;
 }
 
 /** Of the attempts to settle a turn whose claim another has: together longer than a lease. What is left then is found by the reconciler. */
@@ -94,9 +99,33 @@ export class ChildRuns {
       attempt: 1,
     };
     const childRunId = childRunIdOf(parent);
-    await starter.startChild(plan, childRunId, await initialContext(context, params, plan), parent);
+    const options = run ? childOptions(run, nodeId) : {};
+    await starter.startChild(plan, childRunId, await initialContext(context, params, plan), parent, options);
+    // whoever has ended the parent meanwhile did not know of this child
+    await this.endOrphan(parent.runId, childRunId);
     const state = context.dependencies.workflowState as WorkflowState<Record<string, unknown>>;
     await state.markAsAwaiting(nodeId, { reason: 'subflow', childRunId });
+  }
+
+  /** The child runs of turns that were interrupted by the end of their run end with it. */
+  async cutShort(run: ActiveRun, { executing, waiting }: Interrupted): Promise<void> {
+    const begun = executing.map(({ nodeId, turn }) =>
+      childRunIdOf({ runId: run.runId, nodeId, turn, rootRunId: run.executionId, attempt: 1 }),
+    );
+    const waitedFor = waiting.flatMap(({ awaiting }) => awaiting?.childRunId ?? []);
+    for (const childRunId of [...begun, ...waitedFor]) await this.endOrphan(run.runId, childRunId);
+  }
+
+  private async endOrphan(parentRunId: string, childRunId: string): Promise<void> {
+    const { runs, ender, sources } = this.parts;
+    const { store, persistence } = sources;
+    const [parent, child] = await persistence.until(
+      () => Promise.all([store.run(parentRunId), store.run(childRunId)]),
+      { runId: childRunId },
+    );
+    if (!parent || !isEndStatus(parent.status) || child?.status !== 'running') return;
+    const run = await persistence.until(() => runs.hold(child), { runId: childRunId });
+    await ender.end(run, 'cancelled', `Ended with run '${parentRunId}', which it is a part of.`);
   }
 
   private plan(blueprintId: string): BlueprintPlan {
@@ -119,7 +148,7 @@ export class ChildRuns {
     const params = (definition?.params ?? {}) as SubflowParams;
     const retry = record.status === 'failed' && parent.attempt < (definition?.config?.maxRetries ?? 1);
     const ending = await this.parts.waiting.settle(run, row, async (context) => {
-      if (retry) return this.again(child, parent);
+      if (retry) return this.again(run, child, parent);
       if (record.status === 'completed')
         return { status: 'completed', result: { output: await this.output(child, params, context) } };
       return this.failure(run, child, record, definition?.config?.fallback);
@@ -129,11 +158,15 @@ export class ChildRuns {
     return ending;
   }
 
-  private async again(child: ActiveRun, parent: ParentTurn): Promise<Execution> {
+  private async again(run: ActiveRun, child: ActiveRun, parent: ParentTurn): Promise<Execution> {
+    const policy = attemptPolicyOf(run.plan.nodes.get(parent.nodeId)?.definition ?? {});
+    const delayMs = Math.round(retryPauseMs(policy, parent.attempt, this.parts.random()));
     const next = { ...parent, attempt: parent.attempt + 1 };
     const childRunId = childRunIdOf(next);
-    await this.parts.starter.restartChild(child, childRunId, next);
-    return { status: 'awaiting', result: undefined, details: { reason: 'subflow', childRunId } };
+    const options = { ...childOptions(run, parent.nodeId), delayMs };
+    await this.parts.starter.restartChild(child, childRunId, next, options);
+    const details = { reason: 'subflow', childRunId };
+    return { status: 'awaiting', result: undefined, details, attempts: next.attempt };
   }
 
   /** As SubflowNode hands a subflow's outcome to its parent. */
@@ -165,6 +198,13 @@ export class ChildRuns {
     );
     return failed(run, error, fallback);
   }
+}
+
+/** An attempt at a subflow is a run: what limits the one limits the other. */
+function childOptions(run: ActiveRun, nodeId: string): StartOptions {
+  const { timeoutMs } = attemptPolicyOf(run.plan.nodes.get(nodeId)?.definition ?? {});
+  const { failurePolicy } = run.record.options ?? {};
+  return { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(failurePolicy ? { failurePolicy } : {}) };
 }
 
 interface SubflowParams {

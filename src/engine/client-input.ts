@@ -17,6 +17,11 @@ const tag = z.string().min(1).max(MAX_TAG_LENGTH);
 const date = z.date('must be a Date with a valid time');
 export const pageLimit = z.int().min(1).max(MAX_PAGE);
 export const cursor = z.string().min(1).max(4096);
+/** Milliseconds, up to a century. */
+const span = z
+  .int()
+  .min(0)
+  .max(100 * 365 * 86_400_000);
 const plainObject = z.custom<Record<string, unknown>>(
   // an instance of a class will do; an array, a Map or a Date has no values under names
   (value) => Object.prototype.toString.call(value) === '[object Object]',
@@ -32,6 +37,9 @@ export const startInput = z.strictObject({
     version: id.optional(),
     tags: z.array(tag).max(MAX_TAGS).optional(),
     strict: z.boolean().optional(),
+    delayMs: span.optional(),
+    timeoutMs: span.min(1).optional(),
+    failurePolicy: z.enum(['continue', 'fail-fast']).optional(),
   }),
 });
 

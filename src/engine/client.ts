@@ -1,7 +1,8 @@
 import type { ISerializer } from 'flowcraft';
 import { RunEndedError, RunNotFoundError } from '../core/errors.js';
 import { assertRunId } from '../core/identifiers.js';
-import { isEndStatus, type EndStatus, type TurnRecord } from '../core/run.js';
+import { startTurns } from '../core/replay.js';
+import type { EndStatus, TurnRecord } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunSignals } from '../ports/run-signals.js';
@@ -18,6 +19,7 @@ import { followRun, type RunEvent } from './run-events.js';
 import { RunList, type ListOptions, type RunPage } from './run-list.js';
 import { RunOutcomes, type RunOutcome } from './run-outcome.js';
 import type { RunHandle, RunStarter, StartOptions } from './run-starter.js';
+import type { RunEnder } from './run-ender.js';
 import type { RunWaiter, WaitOptions } from './run-waiter.js';
 
 export interface ClientParts {
@@ -29,6 +31,7 @@ export interface ClientParts {
   readonly waiter: RunWaiter;
   readonly resumer: Resumer;
   readonly finisher: Finisher;
+  readonly ender: RunEnder;
   readonly sources: ContextSources;
   readonly persistence: Persistence;
   readonly serializer: ISerializer;
@@ -109,21 +112,7 @@ export class Client {
 
   /** Ends a run as the caller decides, unless it has ended already. Answers the status that it has then. */
   async end(runId: string, status: EndStatus, reason: string | undefined): Promise<EndStatus> {
-    const { store, ledger, finisher, signals, persistence } = this.parts;
-    const run = await this.find(runId);
-    const [record, state, now] = await Promise.all([store.run(runId), ledger.read(runId), ledger.now()]);
-    if (record && isEndStatus(record.status)) {
-      await finisher.complete(run, record);
-      return record.status;
-    }
-    const stamp = Math.max(now, state.counts().token) + 1;
-    const final = await finisher.finish(run, status, reason, stamp);
-    if (final === status) await persistence.until(() => signals.announceCancel(runId), { runId });
-    for (const row of await store.turns(runId, false)) {
-      const child = row.status === 'awaiting' ? row.awaiting?.childRunId : undefined;
-      if (child !== undefined) await this.cancelChild(child, reason);
-    }
-    return final;
+    return this.parts.ender.end(await this.find(runId), status, reason);
   }
 
   async *events(runId: string): AsyncGenerator<RunEvent, void, undefined> {
@@ -141,7 +130,8 @@ export class Client {
     const { store, ledger } = this.parts;
     const run = await this.find(runId);
     const [record, rows, state] = await Promise.all([store.run(runId), store.turns(runId, false), ledger.read(runId)]);
-    return describeRun(record ?? run.record, rows, state, await this.awaitingChildren(rows));
+    const found = record ?? run.record;
+    return describeRun(found, rows, state, await this.awaitingChildren(rows), startTurns(run.plan));
   }
 
   private async contextOf(runId: string): Promise<Record<string, unknown>> {
@@ -154,12 +144,6 @@ export class Client {
   private async cancelRun(runId: string, reason: string): Promise<void> {
     const status = await this.end(runId, 'cancelled', reason);
     if (status !== 'cancelled') throw new RunEndedError(runId, status);
-  }
-
-  private async cancelChild(childRunId: string, reason: string | undefined): Promise<void> {
-    const child = await this.parts.store.run(childRunId);
-    if (child?.status === 'running')
-      await this.cancelRun(childRunId, reason ?? 'Cancelled with the run that it is a part of.');
   }
 
   private awaitingChildren(rows: readonly TurnRecord[]): Promise<Set<string>> {

@@ -37,7 +37,9 @@ import { Resumer } from './resumer.js';
 import { ChildRuns } from './child-runs.js';
 import { WaitingTurns } from './waiting-turns.js';
 import type { ContextSources } from './run-context.js';
+import { RunEnder } from './run-ender.js';
 import { RunStarter } from './run-starter.js';
+import { RunTimers } from './run-timers.js';
 import { RunWaiter } from './run-waiter.js';
 import { TimerKeeper } from './timer-keeper.js';
 import { TurnClaimer } from './turn-claimer.js';
@@ -143,7 +145,31 @@ export class Engine {
       stopping.signal,
     );
     const executor = new TurnExecutor(flowcraft, sources, leases, clock, ids, workerId);
-    const starter = new RunStarter(store, ledger, queue, rebuilder, runs, this.catalog, persistence, codec, clock, ids);
+    const timers: TimerKeeper = new TimerKeeper({
+      rows: drivers.timerRows,
+      index: drivers.timerIndex,
+      ledger,
+      persistence,
+      clock,
+      logger,
+      worker: workerId,
+      fire: (timer) => (timer.kind === 'turn' ? turnTimers.fire(timer) : runTimers.fire(timer)),
+    });
+    const ender = new RunEnder(store, ledger, finisher, persistence);
+    const runTimers: RunTimers = new RunTimers({ keeper: timers, finisher, ender, ledger, queue, sources, clock });
+    const starter = new RunStarter(
+      store,
+      ledger,
+      queue,
+      rebuilder,
+      runTimers,
+      runs,
+      this.catalog,
+      persistence,
+      codec,
+      clock,
+      ids,
+    );
     const settler = new TurnSettler(ledger, persistence, workerId, options);
     const waiting = new WaitingTurns({
       store,
@@ -163,35 +189,30 @@ export class Engine {
       starter,
       waiting,
       finisher,
+      ender,
       sources,
       clock,
       leaseMs: options.worker.leaseMs,
-    });
-    const timers: TimerKeeper = new TimerKeeper({
-      rows: drivers.timerRows,
-      index: drivers.timerIndex,
-      ledger,
-      persistence,
-      clock,
-      logger,
-      worker: workerId,
-      fire: (timer) => turnTimers.fire(timer),
+      random: () => ids.random(),
     });
     const turnTimers: TurnTimers = new TurnTimers({ keeper: timers, waiting, ledger, queue, sources, clock });
-    const beganToWait = async (run: ActiveRun, name: TurnName) => {
+    const armed = async (run: ActiveRun, name: TurnName) => {
       const row = await waiting.find(run.runId, name);
       if (row) await turnTimers.arm(run.runId, row);
+      await runTimers.arm(run.record);
+      return row;
+    };
+    const beganToWait = async (run: ActiveRun, name: TurnName) => {
+      const row = await armed(run, name);
       if (row?.awaiting?.childRunId !== undefined) await children.beganToWait(run, name);
     };
-    rebuilder.onWaiting = async (run, name) => {
-      const row = await waiting.find(run.runId, name);
-      if (row) await turnTimers.arm(run.runId, row);
-    };
+    rebuilder.onWaiting = async (run, name) => void (await armed(run, name));
     flowcraft.replace(SubflowNode, children.nodeClass());
     const batches = new BatchNodes(runs, sources);
     flowcraft.replace(BatchScatterNode, batches.scatter());
     flowcraft.replace(BatchGatherNode, batches.gather());
     finisher.onChildEnd = (child) => children.childEnded(child);
+    finisher.onCutShort = (run, interrupted) => children.cutShort(run, interrupted);
     this.processor = new TurnProcessor({
       queue,
       ledger,
@@ -252,6 +273,7 @@ export class Engine {
       waiter: new RunWaiter(store, signals, clock, this.leaving.signal),
       resumer: new Resumer(waiting, runs, sources),
       finisher,
+      ender,
       sources,
       persistence,
       serializer,
@@ -291,7 +313,7 @@ export class Engine {
 /** Why the signal of a running node was aborted. */
 export class RunCancelled extends Error {
   constructor() {
-    super('The run was cancelled.');
+    super('The run was cancelled, or has failed.');
     this.name = 'AbortError';
   }
 }

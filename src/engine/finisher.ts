@@ -7,6 +7,7 @@ import type { Logger } from '../ports/logger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
+import { cutShort, type Interrupted } from './cut-short.js';
 import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { Persistence } from './persistence.js';
@@ -23,18 +24,26 @@ export interface NodeError {
   readonly at: string;
 }
 
+interface Ending {
+  readonly stamp: number;
+  readonly hasErrors?: boolean;
+  readonly isCutShort?: boolean;
+}
+
 /** Ends runs that have no more work, and says so. Every step is safe to repeat; the last one closes the ledger. */
 export class Finisher {
   /** Settles the turn that a child run works for. */
   onChildEnd: ((child: ActiveRun) => Promise<void>) | undefined;
+  /** Ends the child runs of turns that were interrupted. */
+  onCutShort: ((run: ActiveRun, interrupted: Interrupted) => Promise<void>) | undefined;
   private readonly listeners = new Set<(run: ActiveRun, status: RunStatus, errors: readonly NodeError[]) => void>();
 
   constructor(
-    private readonly store: RunStore,
-    private readonly ledger: Ledger,
-    private readonly signals: RunSignals,
-    private readonly persistence: Persistence,
-    private readonly clock: Clock,
+    readonly store: RunStore,
+    readonly ledger: Ledger,
+    readonly signals: RunSignals,
+    readonly persistence: Persistence,
+    readonly clock: Clock,
     private readonly logger: Logger,
     private readonly flowcraft: FlowcraftRuntime,
     private readonly sources: ContextSources,
@@ -48,25 +57,29 @@ export class Finisher {
 
   /** Looks whether the run has ended or awaits, after one of its turns settled. */
   async review(run: ActiveRun, counts: RunCounts): Promise<void> {
+    const isFailFast = run.record.options?.failurePolicy === 'fail-fast';
+    if (counts.failed && isFailFast && counts.open + counts.awaiting > 0) {
+      await this.finish(run, 'failed', undefined, { stamp: counts.token + 1, isCutShort: true });
+      return;
+    }
     if (counts.open > 0) return;
     if (counts.awaiting > 0) {
       await this.pause(run, counts);
       return;
     }
-    const status = counts.rescued || !counts.failed ? 'completed' : 'failed';
-    await this.finish(run, status, undefined, counts.token + 1, counts.failed);
+    const status = counts.failed && (isFailFast || !counts.rescued) ? 'failed' : 'completed';
+    await this.finish(run, status, undefined, { stamp: counts.token + 1, hasErrors: counts.failed });
   }
 
   /**
    * Ends the run, unless it has ended already: the first to end it decides how. `stamp` must lie above all tokens of
-   * the run.
+   * the run. `isCutShort`: there may be work left, which is stopped.
    */
   async finish(
     run: ActiveRun,
     status: EndStatus,
     reason: string | undefined,
-    stamp: number,
-    hasErrors = status === 'failed',
+    { stamp, hasErrors = status === 'failed', isCutShort = false }: Ending,
   ): Promise<EndStatus> {
     const { runId } = run;
     const errors = hasErrors ? await this.errors(runId) : [];
@@ -74,6 +87,8 @@ export class Finisher {
     const end = await this.persistence.until(() => this.store.end(runId, status, why, this.clock.now()), { runId });
     const final = (end.run && end.run.status !== 'running' ? end.run.status : status) satisfies EndStatus;
     const finalReason = end.run?.reason ?? why;
+    const interrupted = isCutShort ? await cutShort(this, run, final, stamp) : undefined;
+    if (interrupted) await this.onCutShort?.(run, interrupted);
     const result = await this.result(run, final, errors);
     if (run.record.parent) await this.onChildEnd?.(run);
     // after all that others rely on, so that an ended status row says that nothing of this is left to do
@@ -82,7 +97,7 @@ export class Finisher {
         this.store.writeStatus({
           runId,
           status: final,
-          stamp,
+          stamp: interrupted?.stamp ?? stamp,
           at: this.clock.now(),
           ...(result === undefined ? {} : { result }),
           ...(finalReason === undefined ? {} : { reason: finalReason }),
@@ -93,7 +108,8 @@ export class Finisher {
     await this.persistence.until(() => this.ledger.forget(runId), { runId });
     await this.announce(runId, final);
     for (const listener of this.listeners) listener(run, final, errors);
-    this.logger.debug(`Run ended: ${final}.`, { runId });
+    if (final === 'failed') this.logger.warn(`Run failed: ${finalReason ?? 'no reason is known'}`, { runId });
+    else this.logger.debug(`Run ended: ${final}.`, { runId });
     return final;
   }
 
@@ -107,7 +123,9 @@ export class Finisher {
       { runId },
     );
     if (row && isEndStatus(row.status)) return;
-    await this.finish(run, status, reason, Math.max(now, state.counts().token) + 1, true);
+    const { open, awaiting, token } = state.counts();
+    const isCutShort = open + awaiting > 0 || state.fields.size === 0;
+    await this.finish(run, status, reason, { stamp: Math.max(now, token) + 1, hasErrors: true, isCutShort });
   }
 
   /** The failures of a run that no fallback rescued. */
@@ -133,7 +151,8 @@ export class Finisher {
     const { runId } = run;
     const rows = await this.persistence.until(() => this.store.turns(runId, false), { runId });
     const waiting = rows.filter((row) => row.status === 'awaiting');
-    if (waiting.some(isRetry)) return; // a node that is tried again works on
+    // a node that is tried again works on, and so does a subflow that is
+    if (waiting.some(isRetry) || (rows.length === 0 && run.record.parent)) return;
     const children = waiting.flatMap((row) => row.awaiting?.childRunId ?? []);
     if (children.length > 0) {
       const awaiting = await this.awaitingOf(children);

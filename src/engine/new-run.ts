@@ -22,7 +22,7 @@ export function newRun(
   runId: string,
   input: string,
   createdAt: number,
-  { tags = [], parent }: Pick<Partial<RunRecord>, 'tags' | 'parent'> = {},
+  { tags = [], parent, options = {} }: Pick<Partial<RunRecord>, 'tags' | 'parent' | 'options'> = {},
 ): RunRecord {
   return {
     runId,
@@ -33,6 +33,7 @@ export function newRun(
     inputHash: createHash('sha256').update(input).digest('hex'),
     tags: [...tags],
     ...(parent ? { parent } : {}),
+    ...(Object.keys(options).length > 0 ? { options } : {}),
     createdAt,
     status: 'running',
   };

@@ -95,6 +95,7 @@ export class Rebuilder {
         // nobody is at work on a foreign client's run that is only being adopted
         graceMs: rows.length === 0 && foreign?.data !== undefined ? 0 : options.worker.leaseMs,
         maxTurns: options.limits.maxTurnsPerRun,
+        startAt: record?.options?.startAt,
       },
     );
     if (record && isEndStatus(record.status)) state.close(record.status);

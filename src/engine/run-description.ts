@@ -46,6 +46,7 @@ export interface RunDescription {
 
 /**
  * Puts together what the journal and the ledger know of a run; the journal decides where both know a turn as settled.
+ * @param starts the turns that the run begins with
  * @param awaitingChildren child runs that await something: only then does the node of the subflow
  */
 export function describeRun(
@@ -53,6 +54,7 @@ export function describeRun(
   journal: readonly TurnRecord[],
   ledger: LedgerState,
   awaitingChildren: ReadonlySet<string>,
+  starts: readonly { readonly node: string; readonly turn: string }[],
 ): RunDescription {
   const rows = journal.map((row) => (isAtWork(row, awaitingChildren) ? { ...row, status: 'running' as const } : row));
   const nodes = new Map<string, NodeDescription>();
@@ -61,6 +63,7 @@ export function describeRun(
     nodes.set(key(row.nodeId, row.turn), describeRow(row));
   for (const open of ledger.turns()) {
     if (open.state === 'D' || open.state === 'W') continue;
+    if (isEndStatus(record.status) && nodes.has(key(open.node, open.turn))) continue; // it was interrupted, as its row says
     const running = open.state === 'C' && open.worker !== '?';
     const before = nodes.get(key(open.node, open.turn));
     // a token is the time at which it was granted
@@ -75,6 +78,15 @@ export function describeRun(
     });
   }
   const ended = isEndStatus(record.status);
+  const delayed = nodes.size === 0 && !ended ? delayedStarts(record, starts) : [];
+  for (const row of delayed)
+    nodes.set(key(row.nodeId, row.turn), {
+      nodeId: row.nodeId,
+      turn: row.turn,
+      status: 'awaiting',
+      attempts: 0,
+      times: {},
+    });
   const described = [...nodes.values()].filter((n) => !ended || (n.status !== 'ready' && n.status !== 'running'));
   const waiting = ended ? [] : rows.filter((row) => nodes.get(key(row.nodeId, row.turn))?.status === 'awaiting');
   const open = described.some((n) => n.status === 'ready' || n.status === 'running');
@@ -82,7 +94,7 @@ export function describeRun(
     runId: record.runId,
     blueprintId: record.blueprintId,
     blueprintVersion: record.blueprintVersion,
-    status: ended ? record.status : !open && waiting.length > 0 ? 'awaiting' : 'running',
+    status: ended ? record.status : !open && waiting.length + delayed.length > 0 ? 'awaiting' : 'running',
     ...(record.reason === undefined ? {} : { reason: record.reason }),
     tags: record.tags,
     times: {
@@ -90,12 +102,22 @@ export function describeRun(
       ...(record.endedAt === undefined ? {} : { endedAt: iso(record.endedAt) }),
     },
     nodes: described,
-    awaiting: waiting.map((row) => ({
+    awaiting: [...delayed, ...waiting].map((row) => ({
       nodeId: row.nodeId,
       turn: row.turn,
       ...(row.awaiting ?? { reason: 'external_event' }),
     })),
   };
+}
+
+/** What a run waits for that begins later. */
+function delayedStarts(
+  { options, parent }: RunRecord,
+  starts: readonly { readonly node: string; readonly turn: string }[],
+): { nodeId: string; turn: string; awaiting: AwaitingDetails }[] {
+  if (options?.startAt === undefined || parent) return [];
+  const awaiting = { reason: 'start', wakeUpAt: iso(options.startAt) };
+  return starts.map(({ node, turn }) => ({ nodeId: node, turn, awaiting }));
 }
 
 /** The context keys that flowcraft keeps while a run waits. */

@@ -4,7 +4,7 @@ import { assertRunId } from '../core/identifiers.js';
 import { LedgerState } from '../core/ledger-state.js';
 import { startTurns } from '../core/replay.js';
 import type { BlueprintPlan } from '../core/plan.js';
-import type { ParentTurn } from '../core/run.js';
+import type { ParentTurn, RunOptions } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -15,6 +15,7 @@ import type { BlueprintCatalog } from './blueprint-catalog.js';
 import { encodeInput, newRun } from './new-run.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
+import type { RunTimers } from './run-timers.js';
 
 /** So long after it was accepted, a run is taken for one that nobody else has found yet. */
 const LAUNCH_MS = 5_000;
@@ -27,6 +28,15 @@ export interface StartOptions {
   readonly tags?: readonly string[];
   /** Refuse a blueprint with a cycle, as flowcraft's `strict` does. */
   readonly strict?: boolean;
+  /** Nothing of the run is executed before so many milliseconds have passed; until then it is `awaiting`. */
+  readonly delayMs?: number;
+  /** If the run has not ended so many milliseconds after it began (after the delay), it fails and what runs is aborted. */
+  readonly timeoutMs?: number;
+  /**
+   * `continue`: when a node fails, the other branches go on, and the run fails at its end. `fail-fast`: the run fails at
+   * once, and what runs is aborted. Subflows do likewise. Default `continue`.
+   */
+  readonly failurePolicy?: 'continue' | 'fail-fast';
 }
 
 export interface RunHandle {
@@ -42,6 +52,7 @@ export class RunStarter {
     private readonly ledger: Ledger,
     private readonly queue: JobQueue,
     private readonly rebuilder: Rebuilder,
+    private readonly timers: RunTimers,
     private readonly runs: ActiveRuns,
     private readonly catalog: BlueprintCatalog,
     private readonly persistence: Persistence,
@@ -64,8 +75,12 @@ export class RunStarter {
     }
     const runId = options.runId ?? this.ids.runId();
     assertRunId(runId);
-    const record = newRun(plan, runId, encodeInput(initialContext, this.codec), this.clock.now(), options);
+    const now = this.clock.now();
+    const runOptions = optionsOf(options, now);
+    const input = encodeInput(initialContext, this.codec);
+    const record = newRun(plan, runId, input, now, { ...options, options: runOptions });
     await this.catalog.save(plan);
+    await this.timers.record(record);
     const { accepted, run } = await this.store.accept(record);
     if (!accepted) {
       if (run.blueprintId !== record.blueprintId) throw new RunIdConflictError(runId, 'blueprint');
@@ -85,18 +100,27 @@ export class RunStarter {
     runId: string,
     initialContext: Record<string, unknown>,
     parent: ParentTurn,
+    options: StartOptions = {},
   ): Promise<void> {
     await this.catalog.save(plan);
-    await this.acceptChild(plan, runId, encodeInput(initialContext, this.codec), parent);
+    await this.acceptChild(plan, runId, encodeInput(initialContext, this.codec), parent, options);
   }
 
   /** Starts a child run anew, under another id, from the context that it began with. */
-  async restartChild(child: ActiveRun, runId: string, parent: ParentTurn): Promise<void> {
-    await this.acceptChild(child.plan, runId, child.record.input, parent);
+  async restartChild(child: ActiveRun, runId: string, parent: ParentTurn, options: StartOptions = {}): Promise<void> {
+    await this.acceptChild(child.plan, runId, child.record.input, parent, options);
   }
 
-  private async acceptChild(plan: BlueprintPlan, runId: string, input: string, parent: ParentTurn): Promise<void> {
-    const record = newRun(plan, runId, input, this.clock.now(), { parent });
+  private async acceptChild(
+    plan: BlueprintPlan,
+    runId: string,
+    input: string,
+    parent: ParentTurn,
+    options: StartOptions,
+  ): Promise<void> {
+    const now = this.clock.now();
+    const record = newRun(plan, runId, input, now, { parent, options: optionsOf(options, now) });
+    await this.timers.record(record);
     const { accepted, run } = await this.persistence.until(() => this.store.accept(record), { runId });
     if (run.status !== 'running') return;
     const active = await this.runs.hold(run);
@@ -109,9 +133,16 @@ export class RunStarter {
     const now = await this.persistence.until(() => this.ledger.now(), { runId });
     await Promise.all([
       this.persistence.until(() => this.open(run, now, acceptedAt), { runId }),
-      this.persistence.until(() => this.writeFirstStatus(runId, now - 1), { runId }),
+      this.persistence.until(
+        () => this.writeFirstStatus(runId, now - 1, isDelayed(run, now) && !run.record.parent ? 'awaiting' : 'running'),
+        {
+          runId,
+        },
+      ),
       this.persistence.until(() => this.ledger.touch([runId]), { runId }),
     ]);
+    await this.timers.arm(run.record);
+    if (isDelayed(run, now)) return;
     const starts = startTurns(plan);
     // a run without a node to start with ends when somebody looks at it
     if (starts.length === 0) await this.queue.publish(probeOf(run));
@@ -123,7 +154,8 @@ export class RunStarter {
   private async open(run: ActiveRun, now: number, acceptedAt: number): Promise<void> {
     if (this.clock.now() - acceptedAt > LAUNCH_MS) return this.rebuilder.rebuild(run);
     const state = new LedgerState();
-    state.open(startTurns(run.plan), `${run.runId}:${Math.floor(this.ids.random() * 1e12)}`, now);
+    const incarnation = `${run.runId}:${Math.floor(this.ids.random() * 1e12)}`;
+    state.open(startTurns(run.plan), incarnation, now, isDelayed(run, now));
     await this.ledger.install(run.runId, state);
   }
 
@@ -141,9 +173,27 @@ export class RunStarter {
     await this.queue.publish(probeOf(run));
   }
 
-  private async writeFirstStatus(runId: string, stamp: number): Promise<void> {
-    await this.store.writeStatus({ runId, status: 'running', stamp, at: this.clock.now() });
+  private async writeFirstStatus(
+    runId: string,
+    stamp: number,
+    status: 'running' | 'awaiting' = 'running',
+  ): Promise<void> {
+    await this.store.writeStatus({ runId, status, stamp, at: this.clock.now() });
   }
+}
+
+function optionsOf({ delayMs, timeoutMs, failurePolicy }: StartOptions, now: number): RunOptions {
+  const startAt = now + (delayMs ?? 0);
+  return {
+    ...(delayMs ? { startAt } : {}),
+    ...(timeoutMs === undefined ? {} : { deadline: startAt + timeoutMs }),
+    ...(failurePolicy === 'fail-fast' ? { failurePolicy } : {}),
+  };
+}
+
+/** `now`: microseconds, the ledger's time. */
+function isDelayed(run: ActiveRun, now: number): boolean {
+  return (run.record.options?.startAt ?? 0) * 1000 > now;
 }
 
 function probeOf({ runId, plan }: ActiveRun): Job {

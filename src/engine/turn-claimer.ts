@@ -39,6 +39,12 @@ export class WorkerStopping extends Error {}
 
 const LONGEST_PARK_MS = 2_000;
 
+/** Until when a turn pauses that runs by itself after that: a retried one, or the first ones of a delayed run. */
+function pauseOf(run: ActiveRun, row: TurnRecord | undefined): number | undefined {
+  if (!row) return run.record.options?.startAt;
+  return isRetry(row) ? wakeUpTime(row) : undefined;
+}
+
 /** Gets the claim on a turn, or learns why there is nothing to execute. The caller holds a permit throughout. */
 export class TurnClaimer {
   constructor(
@@ -85,7 +91,7 @@ export class TurnClaimer {
         case 'settled':
           return this.settled(run, name, answer, row);
         case 'awaiting':
-          if (pauseIsOver || pausedUntil === undefined || !row || !isRetry(row) || wakeUpTime(row) !== pausedUntil)
+          if (pauseIsOver || pausedUntil === undefined || pauseOf(run, row) !== pausedUntil)
             return { kind: 'awaiting' };
           pauseIsOver = true;
           break;

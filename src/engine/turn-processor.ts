@@ -218,7 +218,7 @@ export class TurnProcessor {
       const node = answer.tooManyTurnsAt;
       const most = this.parts.options.limits.maxTurnsPerRun;
       const error = new TooManyTurnsError(run.runId, node, most, repetitionAt(node, run.plan));
-      await finisher.finish(run, 'failed', error.message, answer.token + 1);
+      await finisher.finish(run, 'failed', error.message, { stamp: answer.token + 1, isCutShort: true });
     } else {
       await finisher.review(run, answer);
     }

@@ -1,6 +1,6 @@
 import type { types } from 'cassandra-driver';
 import { UnavailableError } from '../../core/errors.js';
-import { isEndStatus, type EndStatus, type ParentTurn, type RunRecord } from '../../core/run.js';
+import { isEndStatus, type EndStatus, type ParentTurn, type RunOptions, type RunRecord } from '../../core/run.js';
 import { isUndecided } from './cassandra-errors.js';
 import { millisecondsOf, textOf, type CassandraSession } from './cassandra-session.js';
 import { UncertainAttempts } from './uncertain-attempts.js';
@@ -18,19 +18,30 @@ export class CassandraRuns {
   constructor(private readonly session: CassandraSession) {
     const table = session.schema.name('runs');
     this.insertCql =
-      `INSERT INTO ${table} (runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, parent, created_at, status, accepted_by)` +
-      ` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`;
+      `INSERT INTO ${table} (runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, parent, options, created_at, status, accepted_by)` +
+      ` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`;
     this.endCql = `UPDATE ${table} SET status = ?, reason = ?, ended_at = ?, ended_by = ? WHERE runid = ? IF status = 'running'`;
     this.readCql =
-      `SELECT runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, parent, created_at, status, reason, ended_at, ended_by` +
+      `SELECT runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, parent, options, created_at, status, reason, ended_at, ended_by` +
       ` FROM ${table} WHERE runid = ?`;
   }
 
   async accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }> {
     const what = JSON.stringify(['accept', run.runId, run.createdAt, run.inputHash]);
     return this.attempt(what, async (attempt) => {
-      const { runId, blueprintId, blueprintVersion, blueprintHash, input, inputHash, tags, parent, createdAt, status } =
-        run;
+      const {
+        runId,
+        blueprintId,
+        blueprintVersion,
+        blueprintHash,
+        input,
+        inputHash,
+        tags,
+        parent,
+        options,
+        createdAt,
+        status,
+      } = run;
       const params = [
         runId,
         blueprintId,
@@ -40,6 +51,7 @@ export class CassandraRuns {
         inputHash,
         tags,
         parent ? JSON.stringify(parent) : null,
+        options ? JSON.stringify(options) : null,
         createdAt,
         status,
         attempt,
@@ -101,6 +113,7 @@ function runOf(row: types.Row): RunRecord {
   const status = String(row['status']);
   const reason = textOf(row['reason']);
   const parent = textOf(row['parent']);
+  const options = textOf(row['options']);
   const ended = isEndStatus(status);
   return {
     runId: String(row['runid']),
@@ -111,6 +124,7 @@ function runOf(row: types.Row): RunRecord {
     inputHash: String(row['input_hash']),
     tags: (row['tags'] as string[] | null) ?? [],
     ...(parent === undefined ? {} : { parent: JSON.parse(parent) as ParentTurn }),
+    ...(options === undefined ? {} : { options: JSON.parse(options) as RunOptions }),
     createdAt: millisecondsOf(row['created_at']),
     status: ended ? status : 'running',
     ...(ended ? { endedAt: millisecondsOf(row['ended_at']) } : {}),

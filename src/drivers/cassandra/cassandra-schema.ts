@@ -106,6 +106,7 @@ function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> 
       input_hash: 'text',
       tags: 'frozen<list<text>>',
       parent: 'text',
+      options: 'text',
       created_at: 'timestamp',
       accepted_by: 'text',
       status: 'text',
