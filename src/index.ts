@@ -89,6 +89,8 @@ export {
   SchemaMissingError,
   TopicMissingError,
   UnavailableError,
+  RunTimeoutError,
+  NodeTimeoutError,
   ValueNotSerializableError,
   ValueTooLargeError,
 } from './core/errors.js';
