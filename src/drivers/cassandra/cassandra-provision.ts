@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigurationError, SchemaMissingError } from '../../core/errors.js';
+import { ConfigurationError, SchemaMissingError, UnavailableError } from '../../core/errors.js';
 import type { Logger } from '../../ports/logger.js';
 import type { CassandraConnection } from './cassandra-client.js';
 import { isRefused, isUnauthorized, translated } from './cassandra-errors.js';
@@ -52,7 +52,7 @@ export class CassandraProvisioner {
     const end = performance.now() + PROVISION_TIMEOUT_MS;
     let lost: unknown;
     for (;;) {
-      const missing = await look();
+      const missing = await this.untilServed(look, end);
       if (missing.length === 0) return;
       if (mode === 'verify') throw missingError(missing, option);
       if (performance.now() > end) throw translated(lost, 'creating the schema', this.schema);
@@ -67,6 +67,19 @@ export class CassandraProvisioner {
         // Another process creates the same at this moment, or the server was too slow: look again what is there.
         lost = error;
         this.logger.debug('Creating the schema in Cassandra is tried again', { error });
+        await sleep(PAUSE_MS + Math.random() * PAUSE_MS);
+      }
+    }
+  }
+
+  /** A server may be restarting just when this process starts. */
+  private async untilServed<T>(look: () => Promise<T>, end: number): Promise<T> {
+    for (;;) {
+      try {
+        return await look();
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || performance.now() > end || this.connection.isClosed) throw error;
+        this.logger.debug('Looking at the schema in Cassandra is tried again', { error });
         await sleep(PAUSE_MS + Math.random() * PAUSE_MS);
       }
     }

@@ -113,6 +113,18 @@ describe('at start', () => {
   }, 20_000);
 });
 
+it('a start goes on when the server was away while the schema was looked at', async () => {
+  const store = fixture.store({ source: through(proxy.port) });
+  await store.connect();
+  proxy.set('refuse');
+  proxy.cut();
+  const provisioned = store.provision();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  proxy.set('pass');
+  await provisioned;
+  expect(await store.run('none')).toBeUndefined();
+}, 30_000);
+
 describe('while running', () => {
   let store: CassandraRunStore;
 
