@@ -16,6 +16,9 @@ import type { TurnProcessor } from './turn-processor.js';
  */
 export type WorkerState = 'stopped' | 'starting' | 'running' | 'draining' | 'drained' | 'failed';
 
+/** A worker that drains keeps its partitions for so long at most. */
+const HAND_OVER_MS = 500;
+
 export interface WorkerParts {
   readonly id: string;
   readonly queue: JobQueue;
@@ -86,8 +89,9 @@ export class Worker {
   }
 
   /**
-   * Takes no further job, waits for the nodes that run, commits what is done and leaves the group. What did not end in
-   * `worker.drainTimeoutMs` is aborted and will be run again; `state` is `failed` then and the error is thrown.
+   * Takes no further job, commits what is done, leaves the group, so that others go on at once, and waits for the nodes
+   * that run. What did not end in `worker.drainTimeoutMs` is aborted and will be run again; `state` is `failed` then and
+   * the error is thrown.
    * @throws DrainTimeoutError
    */
   drain(): Promise<void> {
@@ -108,12 +112,13 @@ export class Worker {
     const over = new AbortController();
     const idle = Promise.all([processor.idle(), timers.stop()]).then(() => 'idle' as const);
     const late = delay(clock, options.worker.drainTimeoutMs, over.signal).then(() => 'late' as const);
-    const outcome = await Promise.race([idle, late]);
+    // what ends soon leaves nothing uncommitted; while a long node ends, others take the partitions already
+    await Promise.race([idle, late, delay(clock, HAND_OVER_MS, over.signal)]);
+    const [outcome] = await Promise.all([Promise.race([idle, late]), this.consumer?.stop()]);
     over.abort();
     const unfinished = outcome === 'late' ? leases.list().map((c) => `${c.nodeId} of run ${c.runId}`) : [];
     const error = outcome === 'late' ? new DrainTimeoutError(options.worker.drainTimeoutMs, unfinished) : undefined;
     if (error) leases.abortAll(error);
-    await this.consumer?.stop();
     this.cancelBeat?.();
     activity.close();
     await this.retire();

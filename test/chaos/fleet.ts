@@ -109,8 +109,10 @@ export class Seat {
     if (!child) return true;
     this.expected = true;
     child.kill('SIGTERM');
-    const late = sleep(graceMs).then(() => false);
+    const over = new AbortController();
+    const late = sleep(graceMs, false, { signal: over.signal }).catch(() => false); // it was in time
     const isDone = await Promise.race([this.ending.then(() => true), late]);
+    over.abort();
     if (!isDone) child.kill('SIGKILL');
     await this.ending;
     return isDone;
@@ -172,6 +174,8 @@ export class Fleet {
     readonly common: Omit<WorkerSetup, 'name' | 'seed' | 'ports' | 'takesJobs'>,
     private readonly servers: Servers,
     readonly random: Random,
+    /** How long a seat stays empty when its process has ended. Milliseconds. */
+    private readonly comesBackAfter: () => number = () => this.random.between(200, 4000),
   ) {}
 
   get up(): readonly Seat[] {
@@ -198,7 +202,7 @@ export class Fleet {
       for (const other of this.up) other.disarm();
       this.onCrashPoint?.(death);
     }
-    this.comingBack.add(setTimeout(() => seat.start(), this.random.between(200, 4000)));
+    this.comingBack.add(setTimeout(() => seat.start(), this.comesBackAfter()));
   }
 
   async untilReady(withinMs = 120_000): Promise<void> {

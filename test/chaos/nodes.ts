@@ -16,6 +16,8 @@ export interface Surroundings {
   /** Where `failsOnce` remembers; absent: it does not fail. */
   readonly directory?: string;
   readonly isHasty?: boolean;
+  /** No node of type `work` or `add` takes longer than others. */
+  readonly isSteady?: boolean;
 }
 
 type Context = NodeContext<Record<string, unknown>>;
@@ -65,7 +67,8 @@ export function registryOf(around: Surroundings): NodeRegistry {
     await context.set('total', { v: sum, x });
     return sum;
   };
-  const usual = (signal?: AbortSignal) => (around.random() < 0.03 ? rest(500, 4000, signal) : rest(5, 150, signal));
+  const usual = (signal?: AbortSignal) =>
+    around.random() < 0.03 && !around.isSteady ? rest(500, 4000, signal) : rest(5, 150, signal);
   return {
     work: node(async ({ signal }) => usual(signal)),
     unit: node(async ({ signal }) => usual(signal)),

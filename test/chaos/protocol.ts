@@ -13,6 +13,8 @@ export interface WorkerSetup {
   readonly broker: string;
   readonly ports: { readonly kafka: number; readonly cassandra: number; readonly redis: number };
   readonly stalledThresholdSeconds: number;
+  /** No node takes exceptionally long: for measurements. */
+  readonly isSteady?: boolean;
   /** False: a client only. */
   readonly takesJobs: boolean;
 }

@@ -69,7 +69,7 @@ say('workers are up');
 const load = new Load(app.get(FlowcraftClient), fleet, random.fork(), rate, name.replaceAll('_', '-'));
 const storm = new Storm(fleet, servers, clientLines, random.fork(), gap, name);
 const rounds: Round[] = [];
-const end = started + minutes * 60_000;
+const end = Date.now() + minutes * 60_000;
 do {
   load.begin();
   await sleep(2000);

@@ -31,6 +31,7 @@ const registry = registryOf({
   nonce: () => `${setup.name}/${(executions += 1)}`,
   random: () => random.next(),
   directory: setup.directory,
+  isSteady: setup.isSteady ?? false,
 });
 
 process.on('uncaughtException', (error) => {

@@ -21,8 +21,10 @@ const CONSUMER = {
   minBytes: 1,
   maxWaitTimeInMs: 100,
   maxBytesPerPartition: 1024 * 1024,
-  sessionTimeout: 12_000,
-  heartbeatInterval: 2000,
+  // what a worker that is killed had in hand goes on elsewhere after about this
+  sessionTimeout: 10_000,
+  // others learn of a rebalance with their next heartbeat
+  heartbeatInterval: 1000,
   rebalanceTimeout: 15_000,
 };
 

@@ -1,8 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
-import type { NodeContext } from 'flowcraft';
+import type { NodeContext, NodeRegistry } from 'flowcraft';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { MemoryServers } from '../../../src/drivers/memory/memory-servers.js';
+import { SystemClock } from '../../../src/drivers/system/system-clock.js';
 import {
   ConnectError,
   FLOWCRAFT_CLOCK,
@@ -18,6 +20,7 @@ import { builderOf, deferred, rootModule, startApp } from '../../support/nest-ap
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 const blueprints = { one: blueprint('one', 'a') };
+const TWO = blueprint('two', 'b>c', { b: { uses: 'quick' }, c: { uses: 'quick' } });
 
 function heldNode() {
   const begun = deferred();
@@ -85,6 +88,41 @@ describe('the drain when the application closes', () => {
     release();
     await closed;
     expect([state, worker.state]).toEqual(['draining', 'drained']);
+  });
+
+  it('of a long node hands the other work of the worker over meanwhile', async () => {
+    const clock = new SystemClock();
+    const servers = new MemoryServers({ clock });
+    const { step, begun, release } = heldNode();
+    let executions = 0;
+    const held = async (context: NodeContext) => {
+      executions++;
+      return step(context);
+    };
+    const start = async (registry: NodeRegistry) => {
+      const options = { embedded: true, runtime: { blueprints: { ...blueprints, two: TWO }, registry } };
+      const root = rootModule([FlowcraftKafkaModule.forRoot(options)]);
+      const app = await builderOf(root, new RecordingLogger(), servers).compile();
+      await app.init();
+      return app;
+    };
+    const app = await start({ step: held, quick: async () => ({}) });
+    const client = app.get(FlowcraftClient);
+    const { runId } = await client.start('one');
+    await begun;
+    const other = await start({ step: held, quick: async () => ({ output: 'elsewhere' }) });
+    const otherClient = other.get(FlowcraftClient);
+    const closed = app.close();
+    // of so many runs some lie in the partitions of the worker that drains
+    const runs = await Promise.all(Array.from({ length: 20 }, () => otherClient.start('two')));
+    const ends = runs.map((run) => otherClient.waitForWorkflow(run.runId, { timeoutMs: 5000 }));
+    expect((await Promise.all(ends)).map(({ status }) => status)).toEqual(Array(20).fill('completed'));
+    expect(app.get(FlowcraftWorker).state).toBe('draining');
+    release();
+    await closed;
+    expect(await otherClient.waitForWorkflow(runId)).toMatchObject({ status: 'completed' });
+    expect(executions).toBe(1);
+    await other.close();
   });
 
   it('that takes too long is logged once with what did not end, and leaves the state failed', async () => {
