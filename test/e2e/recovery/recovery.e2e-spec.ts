@@ -34,7 +34,15 @@ describe('a fleet of worker processes with the default settings', () => {
       CHAOS_REDIS_PORT: portOf(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379'),
     });
     const { topicName: topic, keyspace, redisKeyPrefix: prefix } = names.options;
-    const common = { directory, topic, keyspace, prefix, broker: servers.broker, stalledThresholdSeconds: 300, isSteady: true };
+    const common = {
+      directory,
+      topic,
+      keyspace,
+      prefix,
+      broker: servers.broker,
+      stalledThresholdSeconds: 300,
+      isSteady: true,
+    };
     const setup = { ...common, name: 'client', seed: 0, ports: servers.ports, takesJobs: false };
     app = await openApplication(setup, registryOf(idle), new RecordingLogger());
     client = app.get(FlowcraftClient);
