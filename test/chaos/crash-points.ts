@@ -23,6 +23,14 @@ const POINTS = {
   queue: {
     publish: ['publish in flight', 'publish acknowledged'],
   },
+  timerRows: {
+    add: [undefined, 'timer written'],
+    finish: ['timer end in flight', 'timer ended'],
+  },
+  timerIndex: {
+    add: [undefined, 'timer indexed'],
+    take: [undefined, 'timer taken'],
+  },
 } as const;
 const BEFORE_COMMIT = 'before commit';
 
@@ -51,12 +59,11 @@ export class CrashPoints {
 
   wrap(drivers: Drivers): Drivers {
     return {
-      connect: () => drivers.connect(),
-      close: () => drivers.close(),
-      signals: drivers.signals,
-      ...(drivers.clients ? { clients: drivers.clients } : {}),
+      ...drivers,
       store: this.port(drivers.store, POINTS.store),
       ledger: this.port(drivers.ledger, POINTS.ledger),
+      timerRows: this.port(drivers.timerRows, POINTS.timerRows),
+      timerIndex: this.port(drivers.timerIndex, POINTS.timerIndex),
       queue: this.queue(this.port(drivers.queue, POINTS.queue)),
     };
   }

@@ -135,6 +135,19 @@ export const FLOWS: readonly Flow[] = [
     fate: 'answered',
   },
   {
+    name: 'sleep',
+    weight: 2,
+    blueprint: named('sleep', 'a>n n>b b>c', { n: { uses: 'sleep', params: { duration: 2500 } }, b: { uses: 'add' } }),
+  },
+  {
+    name: 'longSleep',
+    weight: 1,
+    blueprint: named('longSleep', 'a>n a>b n>j b>j j>z', {
+      n: { uses: 'sleep', params: { duration: '15s' } },
+      j: { inputs: from('b') },
+    }),
+  },
+  {
     name: 'left',
     weight: 0.5,
     blueprint: named('left', 'a>w a>b w>j b>j', { w: { uses: 'wait' }, j: { inputs: from('w', 'b') } }),

@@ -149,8 +149,8 @@ export class Load {
         run.waitsFor = awaiting.map(({ nodeId }) => nodeId);
         return;
       }
-      for (const { nodeId } of awaiting) await this.answer(run, nodeId);
-      await sleep(50);
+      for (const { nodeId, reason } of awaiting) if (reason !== 'timer') await this.answer(run, nodeId);
+      await sleep(awaiting.some(({ reason }) => reason === 'timer') ? 300 : 50);
     }
   }
 

@@ -11,8 +11,8 @@ export interface Expected {
 }
 
 /**
- * What a run has to come to: flowcraft's in-process runtime executes it. Nodes that wait are nodes there that answer at
- * once, since that runtime runs neighbours of a resumed node twice.
+ * What a run has to come to: flowcraft's in-process runtime executes it. Nodes that wait or sleep are nodes there that go
+ * on at once, since that runtime runs neighbours of a resumed node twice.
  */
 export async function expectedOf(flow: Flow, number: number): Promise<Expected> {
   const turns: Record<string, number> = {};
@@ -25,6 +25,7 @@ export async function expectedOf(flow: Flow, number: number): Promise<Expected> 
   const runtime = new FlowRuntime({
     registry: {
       ...registryOf(idle),
+      wake: async ({ input }: { input: unknown }) => ({ output: input }),
       answer: async ({ params }: { params: Record<string, unknown> }) => ({
         output: answerOf(number, String(params['node'])),
       }),
@@ -54,7 +55,9 @@ export function stableName(text: string): string {
 
 function answering(blueprint: WorkflowBlueprint): WorkflowBlueprint {
   const nodes = blueprint.nodes.map((node) =>
-    node.uses === 'wait' ? { ...node, uses: 'answer', params: { node: node.id } } : node,
+    node.uses === 'wait' || node.uses === 'sleep'
+      ? { ...node, uses: node.uses === 'wait' ? 'answer' : 'wake', params: { node: node.id } }
+      : node,
   );
   return structuredClone({ ...blueprint, nodes });
 }
