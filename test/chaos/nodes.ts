@@ -8,8 +8,8 @@ import { hash } from './random.js';
 /** What nodes do to the world outside: the oracle's do nothing and take no time. */
 export interface Surroundings {
   /** A node's code began: `nonce` names this execution, `seen` those whose outputs it got. */
-  started(turn: TurnInfo, nonce: string, seen: readonly string[]): void;
-  finished(turn: TurnInfo, nonce: string): void;
+  started(turn: Turn, nonce: string, seen: readonly string[]): void;
+  finished(turn: Turn, nonce: string): void;
   nonce(): string;
   /** In [0, 1). */
   random(): number;
@@ -20,6 +20,7 @@ export interface Surroundings {
   readonly isSteady?: boolean;
 }
 
+export type Turn = Pick<TurnInfo, 'runId' | 'nodeId' | 'turn' | 'idempotencyKey' | 'claim'>;
 type Context = NodeContext<Record<string, unknown>>;
 
 /** JSON with sorted keys, without what differs between two executions. */
@@ -46,9 +47,7 @@ export function registryOf(around: Surroundings): NodeRegistry {
       await sleep(low + around.random() * (high - low), undefined, { ...(signal ? { signal } : {}) });
   };
   const node =
-    (
-      act: (context: Context, v: number, x: string, turn: TurnInfo) => Promise<{ action?: string } | void>,
-    ): NodeFunction =>
+    (act: (context: Context, v: number, x: string, turn: Turn) => Promise<{ action?: string } | void>): NodeFunction =>
     async (given) => {
       const context = given as unknown as Context;
       const turn = turnOf(context);
@@ -111,7 +110,7 @@ function isAdding({ params }: Context): boolean {
 }
 
 /** In-process there is none. */
-function turnOf(context: Context): TurnInfo {
+function turnOf(context: Context): Turn {
   const none = { runId: '', nodeId: String(context.params?.['node'] ?? ''), turn: '', idempotencyKey: '', claim: 1 };
-  return (context.dependencies['turn'] as TurnInfo | undefined) ?? none;
+  return (context.dependencies['turn'] as Turn | undefined) ?? none;
 }

@@ -25,7 +25,7 @@ export async function expectedOf(flow: Flow, number: number): Promise<Expected> 
   const runtime = new FlowRuntime({
     registry: {
       ...registryOf(idle),
-      wake: async ({ input }: { input: unknown }) => ({ output: input }),
+      wake: async ({ input }: { input?: unknown }) => ({ output: input }),
       answer: async ({ params }: { params: Record<string, unknown> }) => ({
         output: answerOf(number, String(params['node'])),
       }),

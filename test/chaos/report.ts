@@ -46,7 +46,9 @@ export function outcomeOf(observed: Observed): Outcome {
   const { runs, faults, notes, violations, rounds } = observed;
   const turns = new Set([...notes.executions.values()].map((e) => `${e.runId} ${e.nodeId}@${e.turn}`));
   const logged = (start: string) => notes.log.filter((line) => line.message.startsWith(start)).length;
-  const ended = runs.flatMap((run) => (run.endedAt === undefined ? [] : [run.endedAt - run.askedAt]));
+  const ended = runs.flatMap((run) =>
+    run.endedAt === undefined || run.flow.fate === 'left' ? [] : [run.endedAt - run.askedAt],
+  );
   return {
     seed: observed.seed,
     minutes: observed.minutes,
