@@ -49,7 +49,7 @@ export class NodeAttempts {
 
   wrap(implementation: Implementation): Implementation {
     if (isNodeClass(implementation)) return this.wrapClass(implementation as unknown as AnyNodeClass);
-    const code = implementation as NodeFunction;
+    const code = implementation;
     return ((context: NodeContext) => this.attempt(async (ctx) => code(ctx), context)) as NodeFunction;
   }
 
@@ -69,7 +69,7 @@ export class NodeAttempts {
       };
     }
     // what flowcraft takes for a class
-    AttemptedNode.prototype.exec = attempt;
+    Object.assign(AttemptedNode.prototype as object, { exec: attempt });
     return AttemptedNode as unknown as NodeClass;
   }
 
