@@ -56,6 +56,11 @@ export class Worker {
     return this.consumer?.state;
   }
 
+  /** How often its consumer had to be made anew. */
+  get consumerRestarts(): number {
+    return this.consumer?.restarts ?? 0;
+  }
+
   /** Nodes that run in this worker now. */
   get running(): readonly { runId: string; nodeId: string; turn: string; since: number }[] {
     return this.parts.leases.list();

@@ -19,6 +19,8 @@ export interface FlowcraftHealthReport {
   };
   /** Absent while there is no consumer. */
   readonly consumer?: ConsumerState;
+  /** How often the consumer had to be made anew since the start. One that grows is a reason to look into the log. */
+  readonly consumerRestarts: number;
   /** How many calls wait for a server to come back. */
   readonly waitingForServers: number;
 }
@@ -32,12 +34,13 @@ export class FlowcraftHealth {
   ) {}
 
   check(): FlowcraftHealthReport {
-    const { isEnabled, state, id, running, consumerState } = this.worker;
+    const { isEnabled, state, id, running, consumerState, consumerRestarts } = this.worker;
     const waitingForServers = this.host.engine?.persistence.waiting ?? 0;
     return {
       status: this.isDown ? 'down' : waitingForServers > 0 || this.isUnsettled ? 'degraded' : 'up',
       worker: { isEnabled, state, running: running.length, ...(id === undefined ? {} : { id }) },
       ...(consumerState === undefined ? {} : { consumer: consumerState }),
+      consumerRestarts,
       waitingForServers,
     };
   }

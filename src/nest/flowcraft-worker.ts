@@ -51,6 +51,11 @@ export class FlowcraftWorker {
     return this.host.engine?.worker.consumerState;
   }
 
+  /** How often its Kafka consumer had to be made anew since the start, because it had crashed or fallen silent. */
+  get consumerRestarts(): number {
+    return this.host.engine?.worker.consumerRestarts ?? 0;
+  }
+
   /** The nodes that execute now. */
   get running(): readonly RunningNode[] {
     return this.host.engine?.worker.running ?? [];

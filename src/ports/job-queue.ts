@@ -32,6 +32,8 @@ export type ConsumerState = 'stopped' | 'starting' | 'consuming' | 'rebalancing'
 
 export interface JobConsumer {
   readonly state: ConsumerState;
+  /** How often it had to be made anew, since it had crashed or fallen silent. */
+  readonly restarts: number;
   /** Takes no further message; those being handled go on and their offsets are still committed. */
   pause(): Promise<void>;
   /** Commits what is done and leaves the group. What is not done is delivered again, to whoever comes. */

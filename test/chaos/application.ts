@@ -39,7 +39,8 @@ export function optionsOf(setup: WorkerSetup, registry: NodeRegistry): Flowcraft
     connectTimeoutMs: 120_000,
     provision: { partitions: 6 },
     runtime: { registry, blueprints: { ...BLUEPRINTS } },
-    worker: { enabled: setup.takesJobs },
+    worker: { enabled: setup.takesJobs, ...setup.timing?.worker },
+    ...(setup.timing ? { tuning: { kafka: { consumer: setup.timing.consumer } } } : {}),
     reconciler: {
       enabled: setup.takesJobs,
       cron: '*/5 * * * * *',

@@ -186,6 +186,7 @@ export const FLOWS: readonly Flow[] = [
     blueprint: named('cancelled', 'a>b b>c c>d d>e', { c: { uses: 'slow' } }),
     fate: 'cancelled',
   },
+  { name: 'blocks', weight: 0, blueprint: named('blocks', 'a>b b>c', { b: { uses: 'blocks' } }) },
   { name: 'slow', weight: 0.5, blueprint: named('slow', 'a>b b>c', { b: { uses: 'long' } }) },
 ];
 

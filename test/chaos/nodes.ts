@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly isSteady?: boolean;
 }
 
+export const BLOCK_MS = 5000;
+
 export type Turn = Pick<TurnInfo, 'runId' | 'nodeId' | 'turn' | 'idempotencyKey' | 'claim'>;
 type Context = NodeContext<Record<string, unknown>>;
 
@@ -99,6 +101,10 @@ export function registryOf(around: Surroundings): NodeRegistry {
       if (existsSync(file)) return;
       writeFileSync(file, '');
       throw new Error('deliberate, the first time');
+    }),
+    blocks: node(async () => {
+      // as a computation does, and a long garbage collection
+      for (const end = Date.now() + BLOCK_MS; Date.now() < end;);
     }),
     slow: node(async ({ signal }) => rest(500, 3000, signal)),
     long: node(async ({ signal }) => rest(8000, 20_000, signal)),

@@ -1,5 +1,15 @@
 import type { Answer } from '../../src/engine/resumer.js';
 
+/** How soon others take a worker for dead. Milliseconds. */
+export interface Timing {
+  readonly worker: { readonly leaseMs: number; readonly livenessMs: number; readonly maxHoldMs: number };
+  readonly consumer: {
+    readonly sessionTimeout: number;
+    readonly heartbeatInterval: number;
+    readonly rebalanceTimeout: number;
+  };
+}
+
 /** What a worker process is told in its environment, as JSON. */
 export interface WorkerSetup {
   /** `w1.3`: the third process in the place of worker 1. */
@@ -13,6 +23,8 @@ export interface WorkerSetup {
   readonly broker: string;
   readonly ports: { readonly kafka: number; readonly cassandra: number; readonly redis: number };
   readonly stalledThresholdSeconds: number;
+  /** Other than the defaults. */
+  readonly timing?: Timing;
   /** No node takes exceptionally long: for measurements. */
   readonly isSteady?: boolean;
   /** False: a client only. */

@@ -87,7 +87,7 @@ export function outcomeOf(observed: Observed): Outcome {
 }
 
 /** From the death of a worker to the next execution of what it was executing. */
-function takeovers({ deaths, notes }: Observed): number[] {
+function takeovers({ deaths, faults, notes }: Observed): number[] {
   const executions = [...notes.executions.values()];
   const byTurn = new Map<string, Execution[]>();
   for (const e of executions) {
@@ -99,7 +99,10 @@ function takeovers({ deaths, notes }: Observed): number[] {
       .filter((e) => e.worker === worker && e.finishedAt === undefined)
       .flatMap((e) => {
         const later = (byTurn.get(`${e.runId} ${e.nodeId}@${e.turn}`) ?? []).filter((other) => other.startedAt >= at);
-        return later.length === 0 ? [] : [Math.min(...later.map((other) => other.startedAt)) - at];
+        const next = Math.min(...later.map((other) => other.startedAt));
+        // while a server was away this says nothing about the fleet
+        const isClean = !faults.some((f) => isOfAll(f) && f.at < next && (f.endedAt ?? Infinity) > at - 10_000);
+        return later.length === 0 || !isClean ? [] : [next - at];
       }),
   );
 }
@@ -107,7 +110,7 @@ function takeovers({ deaths, notes }: Observed): number[] {
 /** From the end of a fault of a server to the next node that starts. */
 function serverRecoveries({ faults, notes }: Observed): number[] {
   const starts = [...notes.executions.values()].map((e) => e.startedAt).sort((a, b) => a - b);
-  const ofServers = faults.filter((f) => /^(redis|kafka|cassandra)/.test(f.kind) || f.detail.includes('of all'));
+  const ofServers = faults.filter(isOfAll);
   return ofServers.flatMap((fault) => {
     const { endedAt = Infinity } = fault;
     const next = starts.find((at) => at >= endedAt);
@@ -115,6 +118,11 @@ function serverRecoveries({ faults, notes }: Observed): number[] {
     const isAlone = ofServers.every((f) => f === fault || f.at > (next ?? 0) || (f.endedAt ?? Infinity) < endedAt);
     return next === undefined || !isAlone ? [] : [next - endedAt];
   });
+}
+
+/** A fault that the whole fleet feels. */
+function isOfAll({ kind, detail }: Fault): boolean {
+  return /^(redis|kafka|cassandra)/.test(kind) || detail.includes('of all');
 }
 
 export function figures(values: readonly number[]): Figures {

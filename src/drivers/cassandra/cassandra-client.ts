@@ -4,6 +4,7 @@ import { ConfigurationError, ConnectError, IllegalStateError } from '../../core/
 import { backoffMs, type Backoff } from '../../core/backoff.js';
 import type { Logger } from '../../ports/logger.js';
 import { isHopeless, readable } from './cassandra-errors.js';
+import { guardRefresh } from './cassandra-refresh-guard.js';
 
 export const READ_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 2000;
@@ -56,6 +57,7 @@ export class CassandraConnection {
     this.#connectTimeoutMs = options.connectTimeoutMs ?? START_TIMEOUT_MS;
     this.#isOwn = given !== undefined;
     this.#client = isClient(options.source) ? options.source : this.create(options.source);
+    guardRefresh(this.#client, logger);
     if (WEAK.has(this.consistency)) {
       logger.warn(
         `Cassandra is read and written with consistency ${nameOf(this.consistency)}: what was acknowledged may be missed by the next reader. Use LOCAL_QUORUM, unless there is only one replica.`,

@@ -13,6 +13,7 @@ interface Reading {
 /** One member of a consumer group. It sleeps while there is nothing to read: no timer, no polling. */
 export class MemoryJobConsumer implements JobConsumer, GroupMember {
   state: ConsumerState = 'starting';
+  readonly restarts = 0;
   private readings: Reading[] = [];
   private paused = false;
   private pumping = false;

@@ -182,6 +182,7 @@ describe('FlowcraftHealth', () => {
       status: 'up',
       worker: { isEnabled: true, state: 'running', id: expect.any(String), running: 0 },
       consumer: 'consuming',
+      consumerRestarts: 0,
       waitingForServers: 0,
     });
     await app.get(FlowcraftWorker).drain();
