@@ -94,6 +94,13 @@ export {
   ValueNotSerializableError,
   ValueTooLargeError,
 } from './core/errors.js';
+export {
+  ContextTooLargeError,
+  DynamicNodeInvalidError,
+  FanOutTooLargeError,
+  ForeignContextInvalidError,
+  ValueTooDeepError,
+} from './core/limit-errors.js';
 export type { AwaitingDetails, EndStatus, RunStatus } from './core/run.js';
 export type { Clock, Ids } from './ports/clock.js';
 export type { ConsumerState } from './ports/job-queue.js';

@@ -23,7 +23,11 @@ export const DEFAULT_OPTIONS = {
   },
   limits: {
     maxValueBytes: 1_048_576,
+    maxValueDepth: 1_000,
+    maxContextBytes: 4_194_304,
     maxResultBytes: 1_048_576,
+    maxFanOut: 10_000,
+    maxBlueprintNodes: 5_000,
     maxTurnsPerRun: 10_000,
   },
   reconciler: {

@@ -1,6 +1,8 @@
 import type { Client, ClientOptions } from 'cassandra-driver';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { Kafka, KafkaConfig } from 'kafkajs';
+import { ConfigurationError } from '../core/errors.js';
+import { groupProblem, keyPrefixProblem, topicProblem } from '../core/names.js';
 import { CassandraRunStore, type CassandraRunStoreOptions } from '../drivers/cassandra/cassandra-run-store.js';
 import { KafkaClient } from '../drivers/kafka/kafka-client.js';
 import { KafkaJobQueue, type KafkaJobQueueOptions } from '../drivers/kafka/kafka-job-queue.js';
@@ -95,9 +97,10 @@ export interface Environment {
 
 /**
  * The drivers of the three servers. Nothing is connected yet.
- * @throws ConfigurationError for names that Cassandra cannot take
+ * @throws ConfigurationError for names that a server cannot take
  */
 export function createServerDrivers(options: ServerDriversOptions, environment: Environment): ServerDrivers {
+  assertNames(options);
   const { clock, logger } = environment;
   const { connectTimeoutMs, redisKeyPrefix: prefix, provision, tuning = {} } = options;
   const { commandTimeoutMs, ...ledgerTuning } = tuning.redis ?? {};
@@ -155,6 +158,16 @@ export function createServerDrivers(options: ServerDriversOptions, environment: 
   };
   const close = async () => all([queue.close(), signals.close(), timerIndex.close(), ledger.close(), store.close()]);
   return { queue, store, ledger, signals, timerRows: store.timers, timerIndex, clients, connect, close };
+}
+
+/** Those of keyspace and tables are checked by their schema. */
+function assertNames({ topicName, groupId, redisKeyPrefix }: ServerDriversOptions): void {
+  const problems = [
+    { path: 'topicName', message: topicProblem(topicName) },
+    { path: 'groupId', message: groupProblem(groupId) },
+    { path: 'redisKeyPrefix', message: keyPrefixProblem(redisKeyPrefix) },
+  ].flatMap(({ path, message }) => (message === undefined ? [] : [{ path, message }]));
+  if (problems.length > 0) throw new ConfigurationError(problems);
 }
 
 /** Waits for every part even if one fails, so that nothing goes on behind the caller's back. */

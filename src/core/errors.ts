@@ -16,6 +16,11 @@ export const ErrorCode = {
   ContextKeyRefused: 'FLOW_CONTEXT_KEY_REFUSED',
   ValueNotSerializable: 'FLOW_VALUE_NOT_SERIALIZABLE',
   ValueTooLarge: 'FLOW_VALUE_TOO_LARGE',
+  ValueTooDeep: 'FLOW_VALUE_TOO_DEEP',
+  ContextTooLarge: 'FLOW_CONTEXT_TOO_LARGE',
+  FanOutTooLarge: 'FLOW_FAN_OUT_TOO_LARGE',
+  DynamicNodeInvalid: 'FLOW_DYNAMIC_NODE_INVALID',
+  ForeignContextInvalid: 'FLOW_FOREIGN_CONTEXT_INVALID',
   TooManyTurns: 'FLOW_TOO_MANY_TURNS',
   NodeTimeout: 'FLOW_NODE_TIMEOUT',
   RunTimeout: 'FLOW_RUN_TIMEOUT',
@@ -167,7 +172,8 @@ export class RunEndedError extends FlowcraftKafkaError {
 export class ContextKeyRefusedError extends FlowcraftKafkaError {
   readonly code = ErrorCode.ContextKeyRefused;
   constructor(key: string, options?: FlowcraftKafkaErrorOptions) {
-    super(`The context key '${key}' is refused, because it could change prototypes. Use another key.`, options);
+    const why = key.startsWith('\u0001') ? 'keys that begin so belong to the engine' : 'it could change prototypes';
+    super(`The context key ${JSON.stringify(key)} is refused, because ${why}. Use another key.`, options);
   }
 }
 

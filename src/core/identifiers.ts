@@ -17,6 +17,24 @@ export function assertContextKey(key: string, options?: FlowcraftKafkaErrorOptio
   if (REFUSED_KEYS.has(key)) throw new ContextKeyRefusedError(key, options);
 }
 
+export function isRefusedKey(key: string): boolean {
+  return REFUSED_KEYS.has(key);
+}
+
+/** Longer ids would not fit into a job. */
+const LONGEST_NODE_ID = 512;
+const UNPRINTABLE = /[\u0000-\u001f]/; // eslint-disable-line no-control-regex -- these separate the parts of ledger fields
+
+/** Why this cannot be the id of a node, as in "has the id ..."; undefined if it can. */
+export function nodeIdProblem(id: unknown): string | undefined {
+  if (typeof id !== 'string' || id === '') return 'has no id';
+  if (id.length > LONGEST_NODE_ID) return `has an id of more than ${LONGEST_NODE_ID} characters`;
+  if (UNPRINTABLE.test(id)) return 'has an id that holds control characters';
+  // an output is also a context key
+  if (isRefusedKey(id)) return `has the id '${id}', which could change prototypes`;
+  return undefined;
+}
+
 /** Stable over all attempts of a node turn: what a node hands to the services it calls. */
 export function idempotencyKey(runId: string, nodeId: string, turn: string): string {
   return `${runId}:${nodeId}@${turn}`;

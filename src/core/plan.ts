@@ -6,7 +6,9 @@ import {
   type NodeDefinition,
   type WorkflowBlueprint,
 } from 'flowcraft';
+import { isTextDeeperThan } from './depth.js';
 import { BlueprintInvalidError } from './errors.js';
+import { isRefusedKey, nodeIdProblem } from './identifiers.js';
 import { leadsOf, type Lead } from './leads.js';
 import { bodyOf, loopsAround } from './loops.js';
 
@@ -51,22 +53,28 @@ export interface BlueprintPlan {
   readonly cycles: readonly (readonly string[])[];
 }
 
-const UNPRINTABLE = /[\u0000-\u001f]/; // eslint-disable-line no-control-regex -- these separate the parts of ledger fields
+/** Deeper parameters are no parameters that anybody wrote. */
+const MAX_DEPTH = 200;
 
 /**
  * Computes the plan of a blueprint.
- * @throws BlueprintInvalidError if a node id holds control characters or occurs twice, or a loop has no `continue` edge.
+ * @param maxNodes a blueprint with more nodes is refused
+ * @throws BlueprintInvalidError if it has too many nodes or is no JSON data, if a node id can't be one or occurs twice,
+ * or a loop has no `continue` edge
  */
-export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
-  const blueprint = deepFreeze(JSON.parse(JSON.stringify(sanitizeBlueprint(raw))) as WorkflowBlueprint);
+export function planBlueprint(raw: WorkflowBlueprint, maxNodes = Infinity): BlueprintPlan {
+  const blueprint = deepFreeze(copyOf(raw));
+  if (blueprint.nodes.length > maxNodes) {
+    throw new BlueprintInvalidError(
+      blueprint.id,
+      `Blueprint '${blueprint.id}' has ${blueprint.nodes.length} nodes, more than limits.maxBlueprintNodes (${maxNodes}). Divide it into subflows, or raise the limit.`,
+    );
+  }
   const ids = new Set<string>();
   for (const node of blueprint.nodes) {
-    if (UNPRINTABLE.test(node.id)) {
-      throw new BlueprintInvalidError(
-        blueprint.id,
-        `A node id of blueprint '${blueprint.id}' holds control characters.`,
-      );
-    }
+    const problem = nodeProblem(node);
+    if (problem !== undefined)
+      throw new BlueprintInvalidError(blueprint.id, `A node of blueprint '${blueprint.id}' ${problem}.`);
     if (ids.has(node.id)) {
       throw new BlueprintInvalidError(blueprint.id, `Blueprint '${blueprint.id}' has two nodes '${node.id}'.`);
     }
@@ -116,6 +124,33 @@ export function planBlueprint(raw: WorkflowBlueprint): BlueprintPlan {
 }
 
 const EMPTY: ReadonlySet<string> = new Set();
+
+/** Why this cannot be a node, as in "has no id"; undefined if it can. */
+export function nodeProblem({ id, uses, inputs }: NodeDefinition): string | undefined {
+  const problem = nodeIdProblem(id);
+  if (problem !== undefined) return problem;
+  if (typeof uses !== 'string' || uses === '') return `has no 'uses' (node '${id}')`;
+  // the input of the node would get another prototype
+  const refused = typeof inputs === 'object' && inputs !== null ? Object.keys(inputs).find(isRefusedKey) : undefined;
+  return refused === undefined ? undefined : `has the input '${refused}', which could change prototypes (node '${id}')`;
+}
+
+function copyOf(raw: WorkflowBlueprint): WorkflowBlueprint {
+  const refuse = (cause?: unknown) =>
+    new BlueprintInvalidError(
+      raw.id,
+      `Blueprint '${raw.id}' is no JSON data of at most ${MAX_DEPTH} levels. Look at its params.`,
+      { cause },
+    );
+  let text: string;
+  try {
+    text = JSON.stringify(sanitizeBlueprint(raw));
+  } catch (cause) {
+    throw refuse(cause);
+  }
+  if (isTextDeeperThan(text, MAX_DEPTH)) throw refuse();
+  return JSON.parse(text) as WorkflowBlueprint;
+}
 
 /** As flowcraft's traverser: no fallback starts by itself; a graph of cycles only begins at its declared entry points. */
 function startNodes(

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { BlueprintNotFoundError } from '../core/errors.js';
+import { BlueprintNotFoundError, FlowcraftKafkaError } from '../core/errors.js';
+import { ForeignContextInvalidError } from '../core/limit-errors.js';
 import type { Job } from '../core/envelope.js';
 import type { BlueprintPlan } from '../core/plan.js';
 import type { RunRecord } from '../core/run.js';
@@ -36,6 +37,7 @@ export class ActiveRuns {
     private readonly store: RunStore,
     private readonly catalog: BlueprintCatalog,
     private readonly codec: ValueCodec,
+    private readonly maxContextBytes: number,
     private readonly clock: Clock,
   ) {}
 
@@ -60,17 +62,35 @@ export class ActiveRuns {
    * Makes a foreign client's run one of ours, at its first job: the context row that it wrote becomes the initial
    * context. Undefined if the client wrote nothing for this run.
    * @throws BlueprintNotFoundError if this process does not know the blueprint
+   * @throws ForeignContextInvalidError if what the client wrote can be no initial context
    */
   async adopt(job: Job): Promise<ActiveRun | undefined> {
     if (!this.catalog.knows(job.blueprintId)) throw new BlueprintNotFoundError(job.blueprintId, this.catalog.ids());
     const foreign = await this.store.foreign(job.runId);
     if (!foreign) return undefined;
     const plan = this.catalog.current(job.blueprintId);
-    const data = foreign.data === undefined ? {} : (JSON.parse(foreign.data) as Record<string, unknown>);
-    const input = encodeInput(data, this.codec);
+    const input = this.foreignInput(job.runId, foreign.data);
     await this.catalog.save(plan);
     const { run } = await this.store.accept(newRun(plan, job.runId, input, this.clock.now()));
     return this.hold(run);
+  }
+
+  private foreignInput(runId: string, data: string | undefined): string {
+    let context: unknown;
+    try {
+      context = data === undefined ? {} : JSON.parse(data);
+    } catch {
+      // the error of the parser quotes the data
+      throw new ForeignContextInvalidError(runId, 'is no JSON');
+    }
+    if (typeof context !== 'object' || context === null || Array.isArray(context))
+      throw new ForeignContextInvalidError(runId, 'is no JSON object');
+    try {
+      return encodeInput(context as Record<string, unknown>, this.codec, this.maxContextBytes);
+    } catch (error) {
+      if (!(error instanceof FlowcraftKafkaError)) throw error;
+      throw new ForeignContextInvalidError(runId, `is refused: ${error.message}`);
+    }
   }
 
   forget(runId: string): void {

@@ -5,7 +5,7 @@ import { planBlueprint, type BlueprintPlan } from '../core/plan.js';
 import { starvedJoins } from '../core/starved-joins.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore } from '../ports/run-store.js';
-import type { BlueprintSettings } from './engine-options.js';
+import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 
 const SNAPSHOTS_KEPT = 500;
@@ -22,7 +22,7 @@ export class BlueprintCatalog {
     private readonly runtime: FlowcraftRuntime,
     private readonly store: RunStore,
     private readonly logger: Logger,
-    private readonly unknownNodes: BlueprintSettings['unknownNodes'] = 'refuse',
+    private readonly options: Pick<EngineOptions, 'limits' | 'blueprints'>,
   ) {}
 
   /** Takes all blueprints of the runtime. Node implementations must be registered by then. */
@@ -37,14 +37,14 @@ export class BlueprintCatalog {
   register(blueprint: WorkflowBlueprint): void {
     this.runtime.blueprints[blueprint.id] = blueprint;
     try {
-      const plan = planBlueprint(blueprint);
+      const plan = planBlueprint(blueprint, this.options.limits.maxBlueprintNodes);
       this.warn(plan);
       const others = (this.registered.get(blueprint.id) ?? []).filter((p) => p.version !== plan.version);
       this.registered.set(blueprint.id, [...others, plan]);
       this.snapshots.set(plan.hash, plan);
       this.broken.delete(blueprint.id);
       const missing = this.missingIn(plan);
-      if (missing && this.unknownNodes === 'refuse') throw missing;
+      if (missing && this.options.blueprints?.unknownNodes !== 'fail') throw missing;
       if (missing) this.logger.warn(`${missing.message} Until then these nodes fail.`);
     } catch (error) {
       this.broken.set(blueprint.id, error as Error);

@@ -9,6 +9,7 @@ import {
 } from 'flowcraft';
 import { attemptPolicyOf, retryPauseMs } from '../core/attempts.js';
 import { BlueprintNotFoundError } from '../core/errors.js';
+import { assertContextKey } from '../core/identifiers.js';
 import type { BlueprintPlan } from '../core/plan.js';
 import { isEndStatus, type ParentTurn, type RunRecord, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
@@ -90,6 +91,8 @@ export class ChildRuns {
     if (!params.blueprintId)
       throw new FlowcraftError(`Subflow node '${nodeId}' is missing 'blueprintId' parameter.`, { isFatal: true });
     const plan = this.plan(params.blueprintId);
+    // refused now: when the child has ended, nothing can be refused any more
+    for (const key of Object.keys(params.outputs ?? {})) assertContextKey(key, { runId: turn.runId, nodeId });
     const run = await runs.find(turn.runId);
     const parent: ParentTurn = {
       runId: turn.runId,
@@ -175,9 +178,10 @@ export class ChildRuns {
       ...(await new RunContext(child, this.parts.sources).toJSON()),
       _executionId: child.executionId,
     };
+    const own = (key: string) => (Object.hasOwn(context, key) ? context[key] : undefined);
     if (params.outputs) {
       for (const [key, from] of Object.entries(params.outputs))
-        await parentContext.set(key, context[`_outputs.${from}`] ?? context[from]);
+        await parentContext.set(key, own(`_outputs.${from}`) ?? own(from));
       return context;
     }
     const ends = child.plan.terminalNodeIds;
@@ -219,17 +223,17 @@ async function initialContext(
   params: SubflowParams,
   plan: BlueprintPlan,
 ): Promise<Record<string, unknown>> {
-  const initial: Record<string, unknown> = {};
+  const initial = new Map<string, unknown>();
   if (params.inputs) {
     for (const [key, from] of Object.entries(params.inputs)) {
       const value: unknown = await context.context.get(from);
-      initial[key] = value === undefined ? await context.context.get(`_outputs.${from}`) : value;
+      initial.set(key, value === undefined ? await context.context.get(`_outputs.${from}`) : value);
     }
   } else if (context.input !== undefined) {
     const targets = new Set(plan.blueprint.edges.map((e) => e.target));
-    for (const { id } of plan.blueprint.nodes) if (!targets.has(id)) initial[`_inputs.${id}`] = context.input;
+    for (const { id } of plan.blueprint.nodes) if (!targets.has(id)) initial.set(`_inputs.${id}`, context.input);
   }
-  return initial;
+  return Object.fromEntries(initial);
 }
 
 /** A function of what it stands for, so that a repeated execution of the node finds the child that it has started. */

@@ -35,7 +35,7 @@ export async function decideEdges(
     await showEarlierEdges(run, target, edge, context);
     const declared = run.plan.nodes.get(target.id)?.definition.inputs;
     await runtime.applyEdgeTransform(edge, result as NodeResult, target, state, predecessors, run.executionId);
-    if (edge.transform !== undefined && declared !== undefined) await context.set(overrideKey(target.id), true);
+    if (edge.transform !== undefined && declared !== undefined) context.mark(overrideKey(target.id));
     inputs.set(`_inputs.${target.id}`, { isOutput: edge.transform === undefined });
   }
   return { taken: [...new Set(matched.map(({ node: t }) => t.id))], inputs };

@@ -40,7 +40,13 @@ export interface ClientSettings {
 
 export interface LimitSettings {
   readonly maxValueBytes: number;
+  readonly maxValueDepth: number;
+  /** Of an initial context, and of all that a turn writes at once. */
+  readonly maxContextBytes: number;
   readonly maxResultBytes: number;
+  /** Dynamic nodes that one turn may add. */
+  readonly maxFanOut: number;
+  readonly maxBlueprintNodes: number;
   readonly maxTurnsPerRun: number;
 }
 

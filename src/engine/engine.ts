@@ -107,9 +107,10 @@ export class Engine {
     this.persistence = new Persistence(clock, ids, logger, this.stopped.signal);
     const { persistence, flowcraft } = this;
     const { serializer } = flowcraft.runtime;
-    const codec = new ValueCodec(serializer, options.limits.maxValueBytes);
-    this.catalog = new BlueprintCatalog(flowcraft, store, logger, options.blueprints?.unknownNodes);
-    this.runs = new ActiveRuns(store, this.catalog, codec, clock);
+    const { maxValueBytes, maxValueDepth, maxContextBytes } = options.limits;
+    const codec = new ValueCodec(serializer, maxValueBytes, maxValueDepth);
+    this.catalog = new BlueprintCatalog(flowcraft, store, logger, options);
+    this.runs = new ActiveRuns(store, this.catalog, codec, maxContextBytes, clock);
     const { runs } = this;
     const sources: ContextSources = { store, runs, codec, persistence };
     this.finisher = new Finisher(store, ledger, signals, persistence, clock, logger, flowcraft, sources, options);
@@ -144,7 +145,7 @@ export class Engine {
       options,
       stopping.signal,
     );
-    const executor = new TurnExecutor(flowcraft, sources, leases, clock, ids, workerId);
+    const executor = new TurnExecutor(flowcraft, sources, leases, clock, ids, workerId, options.limits);
     const timers: TimerKeeper = new TimerKeeper({
       rows: drivers.timerRows,
       index: drivers.timerIndex,
@@ -169,6 +170,7 @@ export class Engine {
       codec,
       clock,
       ids,
+      options,
     );
     const settler = new TurnSettler(ledger, persistence, workerId, options);
     const waiting = new WaitingTurns({

@@ -6,6 +6,7 @@ import {
   JobFormatTooNewError,
   JobMalformedError,
 } from '../core/errors.js';
+import { ForeignContextInvalidError } from '../core/limit-errors.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobHandler, JobQueue, RawMessage } from '../ports/job-queue.js';
 import type { Logger } from '../ports/logger.js';
@@ -134,6 +135,7 @@ export class EngineJobHandler implements JobHandler {
     try {
       run = await this.find(job);
     } catch (error) {
+      if (error instanceof ForeignContextInvalidError) return this.park(message, error);
       if (!(error instanceof BlueprintNotFoundError)) throw error;
       return this.putBack(job, message, error);
     }

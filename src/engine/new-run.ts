@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { isInternalKey } from '../core/context-view.js';
+import { ContextKeyRefusedError } from '../core/errors.js';
+import { ContextTooLargeError } from '../core/limit-errors.js';
 import { assertContextKey } from '../core/identifiers.js';
 import { stableJson, type BlueprintPlan } from '../core/plan.js';
 import type { RunRecord } from '../core/run.js';
@@ -6,13 +9,18 @@ import type { ValueCodec } from '../core/value-codec.js';
 
 /**
  * The initial context as a run record holds it.
- * @throws ContextKeyRefusedError, ValueNotSerializableError, ValueTooLargeError
+ * @throws ContextKeyRefusedError, ValueNotSerializableError, ValueTooLargeError, ValueTooDeepError, ContextTooLargeError
  */
-export function encodeInput(context: Record<string, unknown>, codec: ValueCodec): string {
+export function encodeInput(context: Record<string, unknown>, codec: ValueCodec, maxContextBytes: number): string {
+  let bytes = 0;
   const entries = Object.entries(context).map(([key, value]) => {
     assertContextKey(key);
-    return [key, codec.encode(value, `The initial context value '${key}'`)] as const;
+    if (isInternalKey(key)) throw new ContextKeyRefusedError(key);
+    const text = codec.encode(value, `The initial context value '${key}'`);
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(text);
+    return [key, text] as const;
   });
+  if (bytes > maxContextBytes) throw new ContextTooLargeError('The initial context', bytes, maxContextBytes);
   return stableJson(Object.fromEntries(entries));
 }
 

@@ -1,5 +1,6 @@
 import type { IAsyncContext, PatchOperation } from 'flowcraft';
-import { lookupKeys, overlay, resolve, type Resolved } from '../core/context-view.js';
+import { isInternalKey, lookupKeys, overlay, resolve, type Resolved } from '../core/context-view.js';
+import { ContextKeyRefusedError } from '../core/errors.js';
 import { assertContextKey } from '../core/identifiers.js';
 import type { TurnName } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
@@ -62,7 +63,13 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
 
   async set(key: string, value: unknown): Promise<void> {
     assertContextKey(key, { runId: this.run.runId });
+    if (isInternalKey(key)) throw new ContextKeyRefusedError(key, { runId: this.run.runId });
     this.changes.set(key, { value });
+  }
+
+  /** Sets a key that belongs to the engine. */
+  mark(key: string): void {
+    this.changes.set(key, { value: true });
   }
 
   async delete(key: string): Promise<boolean> {
@@ -81,13 +88,13 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   /** The whole context. Costs a read of all values of the run, once a turn. */
   async toJSON(): Promise<Record<string, unknown>> {
     this.whole ??= this.readWhole();
-    const all: Record<string, unknown> = {};
-    for (const [key, text] of await this.whole) all[key] = this.sources.codec.decode(text);
+    const all = new Map<string, unknown>();
+    for (const [key, text] of await this.whole) all.set(key, this.sources.codec.decode(text));
     for (const [key, change] of this.changes) {
-      if (change === 'deleted') delete all[key];
-      else all[key] = change.value;
+      if (change === 'deleted') all.delete(key);
+      else all.set(key, change.value);
     }
-    return all;
+    return Object.fromEntries(all);
   }
 
   private async text(key: string): Promise<string | undefined> {

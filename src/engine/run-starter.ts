@@ -12,6 +12,7 @@ import type { Ledger } from '../ports/ledger.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
+import type { EngineOptions } from './engine-options.js';
 import { encodeInput, newRun } from './new-run.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
@@ -59,6 +60,7 @@ export class RunStarter {
     private readonly codec: ValueCodec,
     private readonly clock: Clock,
     private readonly ids: Ids,
+    private readonly options: EngineOptions,
   ) {}
 
   newRunId(): string {
@@ -77,7 +79,7 @@ export class RunStarter {
     assertRunId(runId);
     const now = this.clock.now();
     const runOptions = optionsOf(options, now);
-    const input = encodeInput(initialContext, this.codec);
+    const input = this.encode(initialContext);
     const record = newRun(plan, runId, input, now, { ...options, options: runOptions });
     await this.catalog.save(plan);
     await this.timers.record(record);
@@ -103,12 +105,16 @@ export class RunStarter {
     options: StartOptions = {},
   ): Promise<void> {
     await this.catalog.save(plan);
-    await this.acceptChild(plan, runId, encodeInput(initialContext, this.codec), parent, options);
+    await this.acceptChild(plan, runId, this.encode(initialContext), parent, options);
   }
 
   /** Starts a child run anew, under another id, from the context that it began with. */
   async restartChild(child: ActiveRun, runId: string, parent: ParentTurn, options: StartOptions = {}): Promise<void> {
     await this.acceptChild(child.plan, runId, child.record.input, parent, options);
+  }
+
+  private encode(initialContext: Record<string, unknown>): string {
+    return encodeInput(initialContext, this.codec, this.options.limits.maxContextBytes);
   }
 
   private async acceptChild(

@@ -1,6 +1,7 @@
 import type { NodeResult } from 'flowcraft';
 import { ITEM_KEY_PREFIX } from '../core/batch.js';
 import type { ErrorRecord, TurnName, TurnRecord } from '../core/run.js';
+import { ContextTooLargeError } from '../core/limit-errors.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { TurnWrite, ValueWrite } from '../ports/run-store.js';
 import { batchOf } from './batch-nodes.js';
@@ -27,7 +28,7 @@ const NO_EDGES: EdgeDecision = { taken: [], inputs: new Map() };
 /**
  * All that a settled turn writes, from what its node's code did. Nothing is written twice: a large output stands in the
  * journal row only, and context keys that equal it refer to it.
- * @throws ValueNotSerializableError, ValueTooLargeError
+ * @throws ValueNotSerializableError, ValueTooLargeError, ValueTooDeepError, ContextTooLargeError
  */
 export function turnWrite(
   facts: TurnFacts,
@@ -35,6 +36,7 @@ export function turnWrite(
   edges: EdgeDecision,
   context: RunContext,
   codec: ValueCodec,
+  maxBytes: number,
 ): TurnWrite {
   const { nodeId, turn, runId } = facts;
   const ids = { runId, nodeId };
@@ -69,7 +71,21 @@ export function turnWrite(
     ...(output === undefined ? {} : { output }),
     ...details(execution),
   };
-  return { runId, record, values, ...(ahead.length > 0 ? { ahead } : {}) };
+  const write = { runId, record, values, ...(ahead.length > 0 ? { ahead } : {}) };
+  assertSize(write, maxBytes);
+  return write;
+}
+
+/** All of a turn is written as one, which no server takes in any size. */
+function assertSize({ runId, record, values }: TurnWrite, maxBytes: number): void {
+  const texts = [record.output ?? '', ...values.flatMap(({ key, value }) => [key, value ?? ''])];
+  if (record.dynamicNodes) texts.push(JSON.stringify(record.dynamicNodes));
+  // no character has more than three bytes for each of its units
+  if (texts.reduce((sum, text) => sum + text.length, 0) * 3 <= maxBytes) return;
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const { nodeId } = record;
+  if (bytes > maxBytes)
+    throw new ContextTooLargeError(`What node '${nodeId}' writes`, bytes, maxBytes, { runId, nodeId });
 }
 
 /** The row of a turn that ends without any code of its node having run to its end. */

@@ -8,7 +8,9 @@ import type { Origin } from '../core/settlement.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { StoredValue, TurnWrite } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
+import { assertDynamicNodes } from './dynamic-nodes.js';
 import { decideEdges } from './edge-decision.js';
+import type { LimitSettings } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import {
@@ -37,6 +39,7 @@ export class TurnExecutor {
     private readonly clock: Clock,
     private readonly ids: Ids,
     private readonly worker: string,
+    private readonly limits: LimitSettings,
   ) {}
 
   /** The definition of a node: of the blueprint, or of the turn that added it to the run. */
@@ -194,12 +197,13 @@ export class TurnExecutor {
     let edges: Awaited<ReturnType<typeof decideEdges>> = { taken: [], inputs: new Map() };
     try {
       if (execution.status === 'completed') {
+        assertDynamicNodes(execution.result?.dynamicNodes, this.limits.maxFanOut, facts);
         if (execution.result) await within.state.addCompletedNode(definition.id, execution.result.output);
         if (node) edges = await decideEdges(this.flowcraft, run, node, execution.result, within, context);
       } else if (execution.status === 'failed' && execution.rescuer !== undefined) {
         await within.state.addCompletedNode(definition.id, null);
       }
-      return turnWrite(facts, execution, edges, context, this.sources.codec);
+      return turnWrite(facts, execution, edges, context, this.sources.codec, this.limits.maxContextBytes);
     } catch (error) {
       if (!(error instanceof FlowcraftKafkaError)) throw error;
       // what cannot be stored fails the node
@@ -213,6 +217,7 @@ export class TurnExecutor {
         { taken: [], inputs: new Map() },
         context,
         this.sources.codec,
+        this.limits.maxContextBytes,
       );
     }
   }

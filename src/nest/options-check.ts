@@ -1,5 +1,6 @@
 import { DIContainer } from 'flowcraft';
 import { z } from 'zod';
+import { cqlNameProblem, dataCentreProblem, groupProblem, keyPrefixProblem, topicProblem } from '../core/names.js';
 import { cronProblem } from './cron-time.js';
 
 export interface OptionProblem {
@@ -16,20 +17,13 @@ const CONNECTIONS = {
 const ms = z.number().int().min(1).max(2_147_483_647);
 const count = z.number().int().min(1);
 const mode = z.enum(['create', 'verify', 'off']);
-const identifier = z
-  .string()
-  .regex(
-    /^[A-Za-z][A-Za-z0-9_]{0,47}$/,
-    'must be a letter and then up to 47 letters, digits or _, as Cassandra wants it',
-  );
-const topic = z
-  .string()
-  .regex(/^[A-Za-z0-9._-]{1,240}$/, 'must be 1 to 240 letters, digits, dots, _ or -, as Kafka wants it')
-  .refine((name) => name !== '.' && name !== '..', 'must not be . or ..');
-const cron = z.string().superRefine((expression, context) => {
-  const problem = cronProblem(expression);
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-});
+/** Text of which a function says what is wrong with it. */
+const text = (problemOf: (text: string) => string | undefined) =>
+  z.string().superRefine((given, context) => {
+    const problem = problemOf(given);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  });
+const identifier = text(cqlNameProblem);
 const plainObject = z.custom<object>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'must be an object',
@@ -80,21 +74,25 @@ const runtime = plainObject.superRefine((value, context) => {
   }
 });
 
+function dataCentres(given: Record<string, unknown>, context: z.core.$RefinementCtx): void {
+  for (const name of Object.keys(given)) {
+    const message = dataCentreProblem(name);
+    if (message !== undefined) context.addIssue({ code: 'custom', path: [name], message });
+  }
+}
+
 const schema = z.strictObject({
   kafka: kafka.optional(),
   cassandra: cassandra.optional(),
   redis: redis.optional(),
   embedded: z.boolean().optional(),
   runtime: runtime.optional(),
-  topicName: topic.optional(),
-  groupId: z.string().min(1).max(249).optional(),
+  topicName: text(topicProblem).optional(),
+  groupId: text(groupProblem).optional(),
   keyspace: identifier.optional(),
   contextTableName: identifier.optional(),
   statusTableName: identifier.optional(),
-  redisKeyPrefix: z
-    .string()
-    .regex(/^[^{}\s]{1,100}$/, 'must be 1 to 100 characters without braces and spaces')
-    .optional(),
+  redisKeyPrefix: text(keyPrefixProblem).optional(),
   worker: z
     .strictObject({
       enabled: z.boolean().optional(),
@@ -112,7 +110,7 @@ const schema = z.strictObject({
   reconciler: z
     .strictObject({
       enabled: z.boolean().optional(),
-      cron: cron.optional(),
+      cron: text(cronProblem).optional(),
       stalledThresholdSeconds: z.number().min(1).optional(),
       maxRunsPerSweep: count.optional(),
     })
@@ -124,13 +122,17 @@ const schema = z.strictObject({
       tables: mode.optional(),
       partitions: count.max(100_000).optional(),
       topicReplication: z.union([z.literal(-1), count.max(32_767)]).optional(),
-      keyspaceReplication: z.union([count, z.record(z.string().min(1), count)]).optional(),
+      keyspaceReplication: z.union([count, z.record(z.string(), count).superRefine(dataCentres)]).optional(),
     })
     .optional(),
   limits: z
     .strictObject({
       maxValueBytes: count.optional(),
+      maxValueDepth: count.max(1_500).optional(),
+      maxContextBytes: count.optional(),
       maxResultBytes: count.optional(),
+      maxFanOut: count.optional(),
+      maxBlueprintNodes: count.optional(),
       maxTurnsPerRun: count.optional(),
     })
     .optional(),

@@ -136,10 +136,31 @@ export interface LimitOptions {
    */
   maxValueBytes?: number;
   /**
+   * Levels of objects and arrays in one value; at most 1500, beyond which JSON itself may fail.
+   * @default 1000
+   */
+  maxValueDepth?: number;
+  /**
+   * Bytes that are written at once: of an initial context, and of all that a node writes. Must lie below what Cassandra
+   * takes as one mutation (half of `commitlog_segment_size`; 16 MiB by default).
+   * @default 4194304 (4 MiB)
+   */
+  maxContextBytes?: number;
+  /**
    * Bytes of a stored result. A larger one is stored without its context, which is put together when it is read.
    * @default 1048576 (1 MiB)
    */
   maxResultBytes?: number;
+  /**
+   * Dynamic nodes that one execution of a node may add to its run; the items of a batch are such nodes.
+   * @default 10000
+   */
+  maxFanOut?: number;
+  /**
+   * Nodes of a blueprint. A larger one is refused when it is registered.
+   * @default 5000
+   */
+  maxBlueprintNodes?: number;
   /**
    * Node executions of one run, as a guard against endless loops.
    * @default 10000

@@ -50,11 +50,12 @@ export async function startApp(
     providers = [],
     imports = [],
     controllers = [],
-  }: { providers?: Provider[]; imports?: Imported[]; controllers?: Type[] } = {},
+    servers,
+  }: { providers?: Provider[]; imports?: Imported[]; controllers?: Type[]; servers?: MemoryServers } = {},
 ): Promise<TestApp> {
   const logger = new RecordingLogger();
   const root = rootModule([FlowcraftKafkaTestingModule.forTest(options), ...imports], providers, controllers);
-  const app = await builderOf(root, logger).compile();
+  const app = await builderOf(root, logger, servers).compile();
   await app.init();
   const client = app.get(FlowcraftClient);
   const run = async (blueprintId: string, context: Record<string, unknown> = {}) => {

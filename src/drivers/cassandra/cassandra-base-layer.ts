@@ -1,5 +1,5 @@
-import { IllegalStateError } from '../../core/errors.js';
 import { assertContextKey } from '../../core/identifiers.js';
+import { ForeignContextInvalidError } from '../../core/limit-errors.js';
 import type { ValueCodec } from '../../core/value-codec.js';
 import { textOf, type CassandraSession } from './cassandra-session.js';
 
@@ -41,18 +41,15 @@ export class CassandraBaseLayer {
   }
 
   private parse(data: string, runId: string): Record<string, unknown> {
-    const refused = (cause?: unknown) =>
-      new IllegalStateError(
-        `The initial context of run '${runId}' in ${this.session.schema.name('contexts')} is no JSON object. Its client must write one.`,
-        { runId, cause },
-      );
     let parsed: unknown;
     try {
       parsed = JSON.parse(data);
-    } catch (error) {
-      throw refused(error);
+    } catch {
+      // the error of the parser quotes the data
+      throw new ForeignContextInvalidError(runId, 'is no JSON');
     }
-    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw refused();
+    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed))
+      throw new ForeignContextInvalidError(runId, 'is no JSON object');
     return parsed as Record<string, unknown>;
   }
 }

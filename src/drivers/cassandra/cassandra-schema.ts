@@ -1,7 +1,6 @@
 import { ConfigurationError } from '../../core/errors.js';
+import { cqlNameProblem, dataCentreProblem } from '../../core/names.js';
 
-const IDENTIFIER = /^[A-Za-z][A-Za-z0-9_]{0,47}$/;
-const DATA_CENTRE = /^[A-Za-z0-9_. -]{1,100}$/;
 const DAY_SECONDS = 86_400;
 
 export const RUN_INDEX_DAYS = 30;
@@ -78,7 +77,7 @@ export function replicationMap(replication: CassandraReplication): string {
   const centres = Object.entries(replication);
   if (centres.length === 0) throw problem('names no data centre');
   for (const [centre, factor] of centres) {
-    if (!DATA_CENTRE.test(centre)) throw problem(`'${centre}' is no name of a data centre`);
+    if (dataCentreProblem(centre) !== undefined) throw problem(`'${centre}' is no name of a data centre`);
     if (!isFactor(factor)) throw problem(`the number for '${centre}' must be a whole number from 1`);
   }
   const entries = centres.map(([centre, factor]) => `'${centre}': ${factor}`);
@@ -188,12 +187,10 @@ function byRun(name: string, columns: Record<string, string>): Table {
 }
 
 function assertNames(names: Record<string, string>): void {
-  const problems = Object.entries(names)
-    .filter(([, name]) => !IDENTIFIER.test(name))
-    .map(([path, name]) => ({
-      path,
-      message: `'${name}' is no name for Cassandra; use 1 to 48 characters of A-Z a-z 0-9 _, a letter first`,
-    }));
+  const problems = Object.entries(names).flatMap(([path, name]) => {
+    const problem = cqlNameProblem(name);
+    return problem === undefined ? [] : [{ path, message: `${problem}: '${name}'` }];
+  });
   if (problems.length > 0) throw new ConfigurationError(problems);
 }
 

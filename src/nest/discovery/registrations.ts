@@ -56,7 +56,7 @@ export class Registrations {
       return;
     }
     const { blueprint, nodes } = resolveBlueprint(value);
-    const [id, version, text] = [key ?? blueprint.id, blueprint.metadata?.version, JSON.stringify(blueprint)];
+    const [id, version, text] = [key ?? blueprint.id, blueprint.metadata?.version, textOf(blueprint)];
     const other = this.blueprintSources.get(`${id}\n${version}`);
     if (other && other.text !== text) {
       this.problems.push({
@@ -86,6 +86,15 @@ export class Registrations {
       this.addBlueprint({ value, source }, key);
       if ((idOf(value) ?? key) !== key) this.addBlueprint({ value, source });
     }
+  }
+}
+
+/** Empty for one that is no JSON data, which the catalog refuses. */
+function textOf(blueprint: WorkflowBlueprint): string {
+  try {
+    return JSON.stringify(blueprint);
+  } catch {
+    return '';
   }
 }
 

@@ -1,0 +1,64 @@
+import { ErrorCode, FlowcraftKafkaError, type FlowcraftKafkaErrorOptions } from './errors.js';
+
+/** A value is nested deeper than `limits.maxValueDepth`. */
+export class ValueTooDeepError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ValueTooDeep;
+  constructor(what: string, maxDepth: number, options: FlowcraftKafkaErrorOptions = {}) {
+    super(
+      `${what} is nested deeper than limits.maxValueDepth (${maxDepth} levels). Flatten it, or store it elsewhere and pass a reference.`,
+      options,
+    );
+  }
+}
+
+/**
+ * An initial context, or all that one turn of a node writes, exceeds `limits.maxContextBytes`. Sizes are UTF-8 bytes of
+ * keys and serialized values.
+ */
+export class ContextTooLargeError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ContextTooLarge;
+  constructor(
+    what: string,
+    readonly bytes: number,
+    readonly maxBytes: number,
+    options: FlowcraftKafkaErrorOptions = {},
+  ) {
+    super(
+      `${what} has ${bytes} bytes, more than limits.maxContextBytes (${maxBytes}). Store large values elsewhere and pass references, or raise the limit.`,
+      options,
+    );
+  }
+}
+
+/** A node returned more `dynamicNodes` than `limits.maxFanOut`. */
+export class FanOutTooLargeError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.FanOutTooLarge;
+  constructor(
+    readonly nodes: number,
+    readonly maxNodes: number,
+    options: FlowcraftKafkaErrorOptions,
+  ) {
+    super(
+      `Node '${options.nodeId}' returned ${nodes} dynamic nodes, more than limits.maxFanOut (${maxNodes}). Give each of them more items, or raise the limit.`,
+      options,
+    );
+  }
+}
+
+/** A node returned `dynamicNodes` that can't be nodes of a run. */
+export class DynamicNodeInvalidError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.DynamicNodeInvalid;
+  constructor(problem: string, options: FlowcraftKafkaErrorOptions) {
+    super(`Node '${options.nodeId}' returned dynamic nodes that can't be: one ${problem}.`, options);
+  }
+}
+
+/** What a foreign client wrote as the initial context of a run can't be one. */
+export class ForeignContextInvalidError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ForeignContextInvalid;
+  constructor(runId: string, problem: string) {
+    super(`The row that a client wrote as the initial context of run '${runId}' ${problem}. Correct the client.`, {
+      runId,
+    });
+  }
+}
