@@ -52,6 +52,7 @@ export {
   FLOWCRAFT_REDIS,
 } from './nest/tokens.js';
 export { DEFAULT_OPTIONS } from './composition/default-options.js';
+export type { RedisClusterInput, RedisInput } from './drivers/redis/redis-client.js';
 export type { DriverTuning, ServerClients, ServerDrivers } from './composition/server-drivers.js';
 export type { Drivers } from './composition/embedded-drivers.js';
 
@@ -94,6 +95,10 @@ export {
   ValueNotSerializableError,
   ValueTooLargeError,
 } from './core/errors.js';
+export { createValueCipher } from './drivers/encryption/aes-value-cipher.js';
+export type { EncryptionOptions, EncryptionSource } from './drivers/encryption/encryption-keys.js';
+export { DecryptionFailedError, EncryptionKeyUnknownError } from './core/encryption-errors.js';
+export type { ValueCipher } from './core/value-cipher.js';
 export {
   ContextTooLargeError,
   DynamicNodeInvalidError,

@@ -11,7 +11,9 @@ export function createCassandra(settings) {
   const { ports } = settings;
   const dir = path.join(settings.dir, 'cassandra');
   const dataDir = path.join(dir, 'data');
-  const lib = path.join(dir, 'lib');
+  const jars = path.join(settings.jarsDir ?? settings.dir, 'cassandra');
+  const lib = path.join(jars, 'lib');
+  const { yaml = '', args = [] } = settings.additions?.cassandra ?? {};
   const config = path.join(dir, 'cassandra.yaml');
   const logging = path.join(dir, 'logback.xml');
 
@@ -26,11 +28,11 @@ export function createCassandra(settings) {
       { port: ports.cassandraJmx, purpose: 'jmx', variable: 'STACK_CASSANDRA_JMX_PORT' },
     ],
     isReady: () => cassandraAnswers(ports.cassandra),
-    install: ({ mvn }) => ensureJars({ name: 'cassandra', serverDir: dir, mvn }),
+    install: ({ mvn }) => ensureJars({ name: 'cassandra', serverDir: jars, mvn }),
 
     async configure() {
       mkdirSync(dataDir, { recursive: true });
-      writeFileSync(config, cassandraYaml(ports, dataDir));
+      writeFileSync(config, cassandraYaml(ports, dataDir) + yaml);
       writeFileSync(logging, LOGGING);
     },
 
@@ -55,6 +57,7 @@ export function createCassandra(settings) {
         `-Dlogback.configurationFile=${logging}`,
         ...ADD_EXPORTS.map((name) => `--add-exports=${name}=ALL-UNNAMED`),
         ...ADD_OPENS.map((name) => `--add-opens=${name}=ALL-UNNAMED`),
+        ...args,
         '-cp',
         path.join(lib, '*'),
         'org.apache.cassandra.service.CassandraDaemon',

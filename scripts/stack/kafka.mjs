@@ -18,7 +18,9 @@ export function createKafka(settings) {
   const dataDir = path.join(dir, 'data');
   const config = path.join(dir, 'server.properties');
   const logging = path.join(dir, 'log4j2.properties');
-  const classPath = path.join(dir, 'lib', '*');
+  const jars = path.join(settings.jarsDir ?? settings.dir, 'kafka');
+  const classPath = path.join(jars, 'lib', '*');
+  const { properties = '', formatArgs = [] } = settings.additions?.kafka ?? {};
 
   return {
     name: 'kafka',
@@ -30,14 +32,16 @@ export function createKafka(settings) {
       { port: ports.kafkaController, purpose: 'controller', variable: 'STACK_KAFKA_CONTROLLER_PORT' },
     ],
     isReady: () => kafkaAnswers(ports.kafka),
-    install: ({ mvn }) => ensureJars({ name: 'kafka', serverDir: dir, mvn }),
+    install: ({ mvn }) => ensureJars({ name: 'kafka', serverDir: jars, mvn }),
 
     async configure({ java }) {
       mkdirSync(dataDir, { recursive: true });
-      writeFileSync(config, serverProperties(ports, dataDir));
+      // of a property that is there twice the last one counts
+      writeFileSync(config, serverProperties(ports, dataDir) + properties);
       writeFileSync(logging, LOGGING);
       if (existsSync(path.join(dataDir, 'meta.properties'))) return;
-      const args = ['-Xmx128m', '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config];
+      const format = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config, ...formatArgs];
+      const args = ['-Xmx128m', '-cp', classPath, ...format];
       const { code, output } = await run(java, args, { timeoutMs: FORMAT_TIMEOUT_MS });
       if (code !== 0)
         throw new StackError(`kafka: formatting ${dataDir} failed (exit code ${code}):\n${output.trim()}`);

@@ -18,6 +18,9 @@ import {
   type ServerProvisioning,
 } from '../composition/server-drivers.js';
 import { ConfigurationError, IllegalStateError } from '../core/errors.js';
+import type { ValueCipher } from '../core/value-cipher.js';
+import { createValueCipher } from '../drivers/encryption/aes-value-cipher.js';
+import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
 import { CassandraContext } from '../drivers/cassandra/cassandra-context.js';
 import { SystemClock } from '../drivers/system/system-clock.js';
 import { SystemIds } from '../drivers/system/system-ids.js';
@@ -60,6 +63,10 @@ export interface KafkaAdapterOptions {
   readonly worker?: Partial<WorkerSettings>;
   readonly limits?: Partial<LimitSettings>;
   readonly tuning?: DriverTuning;
+  /** Encrypts what is stored of runs; the same for all workers and clients of a fleet. Default: nothing is encrypted. */
+  readonly encryption?: EncryptionSource;
+  /** @internal in place of `encryption` */
+  readonly cipher?: ValueCipher;
 }
 
 /**
@@ -110,6 +117,8 @@ export class KafkaAdapter extends BaseDistributedAdapter {
       keyspace: options.keyspace,
       tableName: options.contextTableName,
       maxValueBytes: engineOptions.limits.maxValueBytes,
+      maxValueDepth: engineOptions.limits.maxValueDepth,
+      cipher: options.cipher ?? createValueCipher(options.encryption),
     };
   }
 
@@ -220,6 +229,7 @@ function driversOptions(options: KafkaAdapterOptions): ServerDriversOptions {
     provision: { ...provision, ...options.provision },
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     ...(options.tuning ? { tuning: options.tuning } : {}),
+    ...(options.encryption ? { encryption: options.encryption } : {}),
   };
 }
 

@@ -1,12 +1,16 @@
 import type { Client, ClientOptions } from 'cassandra-driver';
-import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { Kafka, KafkaConfig } from 'kafkajs';
 import { ConfigurationError } from '../core/errors.js';
 import { groupProblem, keyPrefixProblem, topicProblem } from '../core/names.js';
 import { CassandraRunStore, type CassandraRunStoreOptions } from '../drivers/cassandra/cassandra-run-store.js';
+import type { ValueCipher } from '../core/value-cipher.js';
+import { createValueCipher } from '../drivers/encryption/aes-value-cipher.js';
+import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
+import { SealedRunStore } from '../drivers/encryption/sealed-run-store.js';
 import { KafkaClient } from '../drivers/kafka/kafka-client.js';
 import { KafkaJobQueue, type KafkaJobQueueOptions } from '../drivers/kafka/kafka-job-queue.js';
-import { RedisClient, type RedisClientOptions } from '../drivers/redis/redis-client.js';
+import { RedisClient, type RedisClientOptions, type RedisInput } from '../drivers/redis/redis-client.js';
 import { RedisLedger, type RedisLedgerOptions } from '../drivers/redis/redis-ledger.js';
 import { RedisRunSignals } from '../drivers/redis/redis-run-signals.js';
 import { RedisTimerIndex } from '../drivers/redis/redis-timer-index.js';
@@ -49,8 +53,8 @@ export interface ServerDriversOptions {
   readonly kafka: KafkaConfig | Kafka;
   /** cassandra-driver: its options, or a client of the caller's, which is never shut down. */
   readonly cassandra: ClientOptions | Client;
-  /** ioredis: a URL, its options, or a connection of the caller's, which is never closed. */
-  readonly redis: string | RedisOptions | Redis | Cluster;
+  /** ioredis: a URL, its options, the nodes of a cluster, or a connection of the caller's, which is never closed. */
+  readonly redis: RedisInput;
   readonly topicName: string;
   readonly groupId: string;
   readonly keyspace: string;
@@ -61,6 +65,8 @@ export interface ServerDriversOptions {
   /** How long `connect` tries to reach each server. Milliseconds. */
   readonly connectTimeoutMs: number;
   readonly tuning?: DriverTuning;
+  /** Default: everything is stored as it is. */
+  readonly encryption?: EncryptionSource;
 }
 
 /** The clients that the drivers use, for a use beside theirs. Whoever made a client closes it. */
@@ -79,6 +85,8 @@ export interface ServerDrivers {
   readonly timerRows: TimerRows;
   readonly timerIndex: TimerIndex;
   readonly clients: ServerClients;
+  /** What `store` encrypts with. */
+  readonly cipher: ValueCipher;
   /**
    * Reaches all three servers at once, then creates or verifies what is on them. After a failure it may be called
    * again and goes on where it was.
@@ -117,7 +125,7 @@ export function createServerDrivers(options: ServerDriversOptions, environment: 
     },
     environment,
   );
-  const store = new CassandraRunStore(
+  const cassandra = new CassandraRunStore(
     {
       ...tuning.cassandra,
       source: options.cassandra,
@@ -133,6 +141,8 @@ export function createServerDrivers(options: ServerDriversOptions, environment: 
     },
     logger,
   );
+  const cipher = createValueCipher(options.encryption);
+  const store = new SealedRunStore(cassandra, cipher);
   const redis = new RedisClient(
     { connection: options.redis, connectTimeoutMs, ...(commandTimeoutMs === undefined ? {} : { commandTimeoutMs }) },
     clock,
@@ -147,7 +157,7 @@ export function createServerDrivers(options: ServerDriversOptions, environment: 
     get kafka() {
       return (kafka ??= new KafkaClient(options.kafka, logger).open({ repeated: false }).kafka);
     },
-    cassandra: store.connection.client,
+    cassandra: cassandra.connection.client,
     get redis() {
       return redis.current;
     },
@@ -157,7 +167,7 @@ export function createServerDrivers(options: ServerDriversOptions, environment: 
     await all([queue.provision(), store.provision()]);
   };
   const close = async () => all([queue.close(), signals.close(), timerIndex.close(), ledger.close(), store.close()]);
-  return { queue, store, ledger, signals, timerRows: store.timers, timerIndex, clients, connect, close };
+  return { queue, store, ledger, signals, timerRows: cassandra.timers, timerIndex, clients, cipher, connect, close };
 }
 
 /** Those of keyspace and tables are checked by their schema. */

@@ -15,6 +15,7 @@ import {
   type WorkflowBlueprint,
 } from 'flowcraft';
 import type { Logger } from '../ports/logger.js';
+import { evaluatorFor } from './own-property-evaluator.js';
 
 /** flowcraft does not export its ExecutionContext; this is what the executor primitive needs of it. */
 export type ExecutionContext = Parameters<FlowRuntime<Context, Dependencies>['getExecutorForNode']>[1];
@@ -69,6 +70,7 @@ export class FlowcraftRuntime {
       blueprints: this.blueprints,
       dependencies: { adapter, ...given.dependencies },
       eventBus,
+      evaluator: evaluatorFor(given.evaluator, logger),
       logger: given.logger ?? quiet(logger),
       serializer: given.serializer ?? new JsonSerializer(),
     } as RuntimeOptions;

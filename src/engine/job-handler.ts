@@ -6,6 +6,7 @@ import {
   JobFormatTooNewError,
   JobMalformedError,
 } from '../core/errors.js';
+import { EncryptionKeyUnknownError } from '../core/encryption-errors.js';
 import { ForeignContextInvalidError } from '../core/limit-errors.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobHandler, JobQueue, RawMessage } from '../ports/job-queue.js';
@@ -115,6 +116,8 @@ export class EngineJobHandler implements JobHandler {
       } catch (error) {
         const { stopping, logger, clock, queue } = this.parts;
         if (error instanceof WorkerStopping || stopping.aborted) throw error;
+        // another worker may have the key: it is given to all before it is written with, but not at one moment
+        if (error instanceof EncryptionKeyUnknownError) return await this.putBack(job, message, error);
         logger.error('A job failed in a way that it should not.', { runId: job.runId, nodeId: job.nodeId, error });
         if (failures >= FAILURES_UNTIL_DEAD) {
           const reason = {
@@ -173,7 +176,7 @@ export class EngineJobHandler implements JobHandler {
   private async putBack(
     job: Job,
     message: RawMessage,
-    cause: BlueprintNotFoundError | undefined,
+    cause: BlueprintNotFoundError | EncryptionKeyUnknownError | undefined,
     text = cause?.message ?? '',
   ): Promise<void> {
     const { clock, ids, queue, options, logger, stopping } = this.parts;

@@ -1,5 +1,6 @@
 import type { Client } from 'cassandra-driver';
 import type { ISerializer } from 'flowcraft';
+import type { ValueCipher } from '../core/value-cipher.js';
 import { CassandraContext } from '../drivers/cassandra/cassandra-context.js';
 
 export interface CassandraContextSource {
@@ -7,6 +8,9 @@ export interface CassandraContextSource {
   readonly keyspace: string;
   readonly tableName: string;
   readonly maxValueBytes: number;
+  readonly maxValueDepth: number;
+  /** That of the drivers. */
+  readonly cipher: ValueCipher;
   /** The engine's own. */
   readonly serializer: ISerializer;
 }

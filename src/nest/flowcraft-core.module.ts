@@ -61,13 +61,15 @@ export class FlowcraftCoreModule {
 
 /** @throws ConnectError if a server cannot be reached in `connectTimeoutMs` */
 async function connectedDrivers(
-  { servers }: FlowcraftSettings,
+  { servers, encryption }: FlowcraftSettings,
   clock: Clock,
   ids: Ids,
   logger: Logger,
 ): Promise<Drivers> {
   const environment = { clock, ids, logger };
-  const drivers = servers ? createServerDrivers(servers, environment) : createEmbeddedDrivers(environment);
+  const drivers = servers
+    ? createServerDrivers(servers, environment)
+    : createEmbeddedDrivers(environment, undefined, encryption);
   try {
     await drivers.connect();
   } catch (error) {

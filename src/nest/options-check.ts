@@ -1,6 +1,7 @@
 import { DIContainer } from 'flowcraft';
 import { z } from 'zod';
 import { cqlNameProblem, dataCentreProblem, groupProblem, keyPrefixProblem, topicProblem } from '../core/names.js';
+import { encryptionProblems } from '../drivers/encryption/encryption-keys.js';
 import { cronProblem } from './cron-time.js';
 
 export interface OptionProblem {
@@ -14,6 +15,7 @@ const CONNECTIONS = {
   redis: "a redis:// URL, ioredis' options, or a connection",
 } as const;
 
+const CLUSTER_NODES = "must list at least one node, as [{ host: 'localhost', port: 6379 }]";
 const ms = z.number().int().min(1).max(2_147_483_647);
 const count = z.number().int().min(1);
 const mode = z.enum(['create', 'verify', 'off']);
@@ -57,7 +59,13 @@ const cassandra = plainObject.superRefine((value, context) => {
     });
 });
 const redis = z.custom<object | string>().superRefine((value, context) => {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const { cluster, defineCommand } = value as Record<string, unknown>;
+    if (cluster === undefined || typeof defineCommand === 'function') return;
+    if (!Array.isArray(cluster) || cluster.length === 0)
+      context.addIssue({ code: 'custom', path: ['cluster'], message: CLUSTER_NODES });
+    return;
+  }
   if (typeof value === 'string' && /^(rediss?:\/\/|unix:\/\/|\/)./.test(value)) return;
   const message =
     typeof value === 'string' ? "must be a URL, as 'redis://localhost:6379'" : `must be ${CONNECTIONS.redis}`;
@@ -80,6 +88,12 @@ function dataCentres(given: Record<string, unknown>, context: z.core.$Refinement
     if (message !== undefined) context.addIssue({ code: 'custom', path: [name], message });
   }
 }
+
+const encryption = z.unknown().superRefine((given, context) => {
+  if (given === undefined) return;
+  for (const { path, message } of encryptionProblems(given))
+    context.addIssue({ code: 'custom', path: path === '' ? [] : path.split('.'), message });
+});
 
 const schema = z.strictObject({
   kafka: kafka.optional(),
@@ -136,6 +150,7 @@ const schema = z.strictObject({
       maxTurnsPerRun: count.optional(),
     })
     .optional(),
+  encryption: encryption.optional(),
   blueprints: z.strictObject({ unknownNodes: z.enum(['refuse', 'fail']).optional() }).optional(),
   connectTimeoutMs: ms.optional(),
   tuning: z

@@ -1,8 +1,9 @@
 import type { Client, ClientOptions } from 'cassandra-driver';
 import type { DIContainer, RuntimeOptions, WorkflowBlueprint } from 'flowcraft';
-import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { Kafka, KafkaConfig } from 'kafkajs';
 import type { DriverTuning } from '../composition/server-drivers.js';
+import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
+import type { RedisInput } from '../drivers/redis/redis-client.js';
 import type { BlueprintSource } from './blueprint-source.js';
 
 /** What is done at start about a topic, a keyspace or tables: make what is missing, demand that it is there, or nothing. */
@@ -189,8 +190,11 @@ export interface FlowcraftKafkaOptions {
   kafka?: KafkaConfig | Kafka;
   /** The options of cassandra-driver (contact points or a cloud bundle), or a client of yours, which is never shut down. */
   cassandra?: ClientOptions | Client;
-  /** A `redis://` URL, the options of ioredis, or a connection of yours, which is never closed. */
-  redis?: string | RedisOptions | Redis | Cluster;
+  /**
+   * A `redis://` or `rediss://` URL, the options of ioredis (`sentinels` included), `{ cluster: [{ host, port }], options }`,
+   * or a connection of yours, which is never closed.
+   */
+  redis?: RedisInput;
   /**
    * True: no servers at all. Everything is kept in this process and ends with it; for tests and development.
    * @default false
@@ -237,6 +241,12 @@ export interface FlowcraftKafkaOptions {
   reconciler?: ReconcilerOptions;
   provision?: ProvisionOptions;
   limits?: LimitOptions;
+  /**
+   * Encrypts what is stored of runs: initial contexts, values, outputs, results, errors. Keys of 32 random bytes by id,
+   * one of which is written with; or a function that fetches them.
+   * @default nothing is encrypted
+   */
+  encryption?: EncryptionSource;
   blueprints?: BlueprintOptions;
   /**
    * How long the start of the application waits for each server, in milliseconds, before it fails.

@@ -34,13 +34,15 @@ export const serverProviders: Provider[] = [
   },
   {
     provide: CassandraContextFactory,
-    useFactory: ({ clients }: Drivers, { servers, runtime, engine }: FlowcraftSettings) =>
+    useFactory: ({ clients, cipher }: Drivers, { servers, runtime, engine }: FlowcraftSettings) =>
       clients && servers
         ? new CassandraContextFactory({
             client: clients.cassandra,
             keyspace: servers.keyspace,
             tableName: servers.contextTableName,
             maxValueBytes: engine.limits.maxValueBytes,
+            maxValueDepth: engine.limits.maxValueDepth,
+            cipher,
             serializer: serializerOf(runtime as RuntimeOptions | DIContainer),
           })
         : unavailable<CassandraContextFactory>('CassandraContextFactory', methodsOf(CassandraContextFactory)),
@@ -62,6 +64,7 @@ export const serverProviders: Provider[] = [
           ...{ topicName, groupId, keyspace, contextTableName, statusTableName, redisKeyPrefix },
           runtimeOptions: { serializer },
           limits: settings.engine.limits,
+          cipher: drivers.cipher,
         },
         new AdapterOfHost(host, { ...drivers, clients }, logger),
       );

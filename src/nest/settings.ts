@@ -2,6 +2,7 @@ import type { DIContainer } from 'flowcraft';
 import { DEFAULT_OPTIONS } from '../composition/default-options.js';
 import type { ServerDriversOptions } from '../composition/server-drivers.js';
 import { ConfigurationError } from '../core/errors.js';
+import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
 import type { EngineOptions } from '../engine/engine-options.js';
 import { problemsOf } from './options-check.js';
 import type { FlowcraftKafkaOptions, FlowcraftRuntimeOptions } from './options.js';
@@ -12,6 +13,7 @@ export interface FlowcraftSettings {
   readonly engine: EngineOptions;
   /** Absent: embedded. */
   readonly servers?: ServerDriversOptions;
+  readonly encryption?: EncryptionSource;
   readonly worker: { readonly enabled: boolean; readonly autoStart: boolean };
   readonly reconciler: { readonly enabled: boolean; readonly cron: string };
 }
@@ -33,11 +35,12 @@ export function settingsOf(given: unknown): FlowcraftSettings {
     worker,
     reconciler,
     ...(servers ? { servers } : {}),
+    ...(options.encryption ? { encryption: options.encryption } : {}),
   };
 }
 
 function serversOf(options: FlowcraftKafkaOptions): ServerDriversOptions | undefined {
-  const { kafka, cassandra, redis, tuning } = options;
+  const { kafka, cassandra, redis, tuning, encryption } = options;
   if (kafka === undefined || cassandra === undefined || redis === undefined) return undefined;
   const names = over(
     {
@@ -52,7 +55,15 @@ function serversOf(options: FlowcraftKafkaOptions): ServerDriversOptions | undef
     options,
   );
   const provision = over(DEFAULT_OPTIONS.provision, options.provision);
-  return { ...names, kafka, cassandra, redis, provision, ...(tuning ? { tuning } : {}) };
+  return {
+    ...names,
+    kafka,
+    cassandra,
+    redis,
+    provision,
+    ...(tuning ? { tuning } : {}),
+    ...(encryption ? { encryption } : {}),
+  };
 }
 
 /** The defaults, replaced by what is given and not undefined. Values are of the right types by then. */

@@ -3,7 +3,13 @@ import { Module } from '@nestjs/common';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { createEmbeddedDrivers } from '../../src/composition/embedded-drivers.js';
 import type { MemoryServers } from '../../src/drivers/memory/memory-servers.js';
-import { FLOWCRAFT_DRIVERS, FLOWCRAFT_LOGGER, FlowcraftClient, type RunOutcome } from '../../src/index.js';
+import {
+  FLOWCRAFT_DRIVERS,
+  FLOWCRAFT_LOGGER,
+  FlowcraftClient,
+  type EncryptionSource,
+  type RunOutcome,
+} from '../../src/index.js';
 import type { FlowcraftKafkaTestOptions } from '../../src/testing/index.js';
 import { FlowcraftKafkaTestingModule } from '../../src/testing/index.js';
 import { RecordingLogger } from './recording-logger.js';
@@ -20,11 +26,17 @@ export function rootModule(imports: Imported[], providers: Provider[] = [], cont
 }
 
 /** A builder whose engine logs into `logger`, and works with `servers` if there are any. */
-export function builderOf(root: Type, logger: RecordingLogger, servers?: MemoryServers): TestingModuleBuilder {
+export function builderOf(
+  root: Type,
+  logger: RecordingLogger,
+  servers?: MemoryServers,
+  encryption?: EncryptionSource,
+): TestingModuleBuilder {
   const builder = Test.createTestingModule({ imports: [root] }).setLogger(false as never);
   builder.overrideProvider(FLOWCRAFT_LOGGER).useValue(logger);
   if (servers) {
-    const drivers = createEmbeddedDrivers({ clock: new SystemClock(), ids: new SystemIds(), logger }, servers);
+    const environment = { clock: new SystemClock(), ids: new SystemIds(), logger };
+    const drivers = createEmbeddedDrivers(environment, servers, encryption);
     builder.overrideProvider(FLOWCRAFT_DRIVERS).useFactory({
       factory: async () => {
         await drivers.connect();
@@ -55,7 +67,7 @@ export async function startApp(
 ): Promise<TestApp> {
   const logger = new RecordingLogger();
   const root = rootModule([FlowcraftKafkaTestingModule.forTest(options), ...imports], providers, controllers);
-  const app = await builderOf(root, logger, servers).compile();
+  const app = await builderOf(root, logger, servers, options.encryption).compile();
   await app.init();
   const client = app.get(FlowcraftClient);
   const run = async (blueprintId: string, context: Record<string, unknown> = {}) => {

@@ -13,11 +13,13 @@ export class RedisServer {
     readonly port: number,
     private readonly dir: string,
     private readonly args: readonly string[],
+    private readonly sentinelFile: string | undefined,
   ) {}
 
-  static async start(args: readonly string[] = []): Promise<RedisServer> {
+  /** @param sentinelFile the configuration of a sentinel, which keeps its own state in it */
+  static async start(args: readonly string[] = [], sentinelFile?: string): Promise<RedisServer> {
     const dir = await mkdtemp(path.join(tmpdir(), 'redis-'));
-    const server = new RedisServer(await freePort(), dir, args);
+    const server = new RedisServer(await freePort(), dir, args, sentinelFile);
     await server.start();
     return server;
   }
@@ -37,19 +39,10 @@ export class RedisServer {
   }
 
   async start(): Promise<void> {
-    const fixed = [
-      '--port',
-      String(this.port),
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      this.dir,
-      '--save',
-      '',
-      '--appendonly',
-      'no',
-    ];
-    this.child = spawn('redis-server', [...fixed, ...this.args], { stdio: 'ignore' });
+    const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.dir];
+    const role = this.sentinelFile === undefined ? ['--save', '', '--appendonly', 'no'] : ['--sentinel'];
+    const file = this.sentinelFile === undefined ? [] : [this.sentinelFile];
+    this.child = spawn('redis-server', [...file, ...fixed, ...role, ...this.args], { stdio: 'ignore' });
     const failed = once(this.child, 'error').then(([error]) => Promise.reject(error as Error));
     await Promise.race([this.answers(), failed]);
   }

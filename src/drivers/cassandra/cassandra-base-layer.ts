@@ -1,5 +1,6 @@
 import { assertContextKey } from '../../core/identifiers.js';
 import { ForeignContextInvalidError } from '../../core/limit-errors.js';
+import { reading, type ValueCipher } from '../../core/value-cipher.js';
 import type { ValueCodec } from '../../core/value-codec.js';
 import { textOf, type CassandraSession } from './cassandra-session.js';
 
@@ -14,6 +15,7 @@ export class CassandraBaseLayer {
   constructor(
     private readonly session: CassandraSession,
     private readonly codec: ValueCodec,
+    private readonly cipher: ValueCipher,
   ) {
     this.inputCql = `SELECT input FROM ${session.schema.name('runs')} WHERE runid = ?`;
     this.dataCql = `SELECT data FROM ${session.schema.name('contexts')} WHERE runid = ?`;
@@ -26,7 +28,11 @@ export class CassandraBaseLayer {
       this.session.execute('reading the initial context', this.dataCql, [runId]),
     ]);
     const input = textOf(run.rows[0]?.['input']);
-    if (input !== undefined) return new Map(Object.entries(JSON.parse(input) as Record<string, string>));
+    if (input !== undefined) {
+      await this.cipher.ready();
+      const text = await reading(this.cipher, () => this.cipher.decrypt({ runId, kind: 'input' }, input));
+      return new Map(Object.entries(JSON.parse(text) as Record<string, string>));
+    }
     const data = textOf(context.rows[0]?.['data']);
     return data === undefined ? new Map() : this.entriesOf(data, runId);
   }

@@ -119,6 +119,8 @@ export class CassandraConnection {
         ...options.policies,
       },
       socketOptions: { connectTimeout: CONNECT_TIMEOUT_MS, ...options.socketOptions, readTimeout: this.readTimeoutMs },
+      // the driver's own default is to take any certificate
+      ...(options.sslOptions ? { sslOptions: { rejectUnauthorized: true, ...options.sslOptions } } : {}),
       pooling: { heartBeatInterval: HEARTBEAT_MS, ...options.pooling },
       queryOptions: {
         ...options.queryOptions,

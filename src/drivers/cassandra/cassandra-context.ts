@@ -3,6 +3,8 @@ import { JsonSerializer, type IAsyncContext, type ISerializer, type PatchOperati
 import { isInternalKey, lookupKeys, overlay, resolve, type Resolved } from '../../core/context-view.js';
 import { ContextKeyRefusedError } from '../../core/errors.js';
 import { assertContextKey } from '../../core/identifiers.js';
+import { openOutput, openValue, sealValue } from '../../core/sealed-records.js';
+import { NO_CIPHER, reading, type ValueCipher } from '../../core/value-cipher.js';
 import { ValueCodec } from '../../core/value-codec.js';
 import type { Logger } from '../../ports/logger.js';
 import type { StoredValue, ValueWrite } from '../../ports/run-store.js';
@@ -25,6 +27,10 @@ export interface CassandraContextOptions {
   readonly serializer?: ISerializer;
   /** UTF-8 bytes of one value after serialization. Default 1 MiB. */
   readonly maxValueBytes?: number;
+  /** Levels of objects and arrays in one value. Default 1000. */
+  readonly maxValueDepth?: number;
+  /** Must be the workers' own: `createValueCipher(encryption)`. Default: values are stored as they are. */
+  readonly cipher?: ValueCipher;
 }
 
 let lastStamp = 0;
@@ -41,6 +47,7 @@ let lastStamp = 0;
 export class CassandraContext implements IAsyncContext<Record<string, unknown>> {
   readonly type = 'async' as const;
   private readonly codec: ValueCodec;
+  private readonly cipher: ValueCipher;
   private readonly rows: CassandraValues;
   private readonly journal: CassandraJournal;
   private readonly base: CassandraBaseLayer;
@@ -50,12 +57,13 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
     options: CassandraContextOptions,
   ) {
     const { client, keyspace, tableName, serializer = new JsonSerializer(), maxValueBytes = MAX_VALUE_BYTES } = options;
+    this.cipher = options.cipher ?? NO_CIPHER;
     const schema = new CassandraSchema({ keyspace, contextTableName: tableName });
     const session = new CassandraSession(new CassandraConnection({ source: client }, SILENT), schema);
-    this.codec = new ValueCodec(serializer, maxValueBytes);
+    this.codec = new ValueCodec(serializer, maxValueBytes, options.maxValueDepth);
     this.rows = new CassandraValues(session);
     this.journal = new CassandraJournal(session);
-    this.base = new CassandraBaseLayer(session, new ValueCodec(serializer, Infinity));
+    this.base = new CassandraBaseLayer(session, new ValueCodec(serializer, Infinity, Infinity), this.cipher);
   }
 
   async get(key: string): Promise<unknown> {
@@ -82,7 +90,7 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
 
   /** The whole context, with outputs under both of their names, as flowcraft has it. */
   async toJSON(): Promise<Record<string, unknown>> {
-    const [rows, base] = await Promise.all([this.rows.all(this.runId), this.base.read(this.runId)]);
+    const [rows, base] = await Promise.all([this.opened(this.rows.all(this.runId)), this.base.read(this.runId)]);
     return Object.fromEntries(await this.decode([...overlay(rows, base)]));
   }
 
@@ -101,11 +109,17 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
         });
     }
     const rows = await this.read([...writes.keys()]);
-    await this.rows.write(this.runId, [...writes.values()], stampOver(rows));
+    const sealed = [...writes.values()].map((value) => sealValue(this.cipher, this.runId, value));
+    await this.rows.write(this.runId, sealed, stampOver(rows));
   }
 
   private async read(keys: readonly string[]): Promise<StoredValue[]> {
-    return this.rows.some(this.runId, keys.flatMap(lookupKeys));
+    return this.opened(this.rows.some(this.runId, keys.flatMap(lookupKeys)));
+  }
+
+  private async opened(found: Promise<StoredValue[]>): Promise<StoredValue[]> {
+    const [values] = await Promise.all([found, this.cipher.ready()]);
+    return reading(this.cipher, () => values.map((value) => openValue(this.cipher, this.runId, value)));
   }
 
   /** Reads the base only if no row decides. */
@@ -117,9 +131,11 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
   private async decode(entries: readonly (readonly [string, Resolved | undefined])[]): Promise<Map<string, unknown>> {
     const refs = entries.flatMap(([, content]) => content?.ref ?? []);
     const outputs = new Map<string, string>();
-    for (const { nodeId, turn, output } of await this.journal.outputs(this.runId, refs)) {
-      outputs.set(JSON.stringify([nodeId, turn]), output);
-    }
+    const found = await this.journal.outputs(this.runId, refs);
+    await reading(this.cipher, () => {
+      for (const turn of found)
+        outputs.set(JSON.stringify([turn.nodeId, turn.turn]), openOutput(this.cipher, this.runId, turn));
+    });
     const textOf = (content: Resolved | undefined) =>
       content?.ref ? outputs.get(JSON.stringify([content.ref.nodeId, content.ref.turn])) : content?.value;
     return new Map(

@@ -1,4 +1,4 @@
-import { Redis, type Cluster, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { ConnectError, IllegalStateError } from '../../core/errors.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Logger } from '../../ports/logger.js';
@@ -6,8 +6,18 @@ import { RedisConnectionLog } from './redis-connection-log.js';
 import { redisError, withoutCommand } from './redis-errors.js';
 import { defineScripts, type RedisConnection } from './redis-scripts.js';
 
-/** A URL, the options of ioredis, or a connection of the caller's, which is used as it is and never closed. */
-export type RedisInput = string | RedisOptions | Redis | Cluster;
+/** A Redis Cluster: some of its nodes, from which the others are found, and the options of ioredis for it. */
+export interface RedisClusterInput {
+  readonly cluster: readonly ClusterNode[];
+  /** Account and TLS of the nodes are in its `redisOptions`. */
+  readonly options?: ClusterOptions;
+}
+
+/**
+ * A URL, the options of ioredis (`sentinels` included), the nodes of a cluster, or a connection of the caller's, which is
+ * used as it is and never closed.
+ */
+export type RedisInput = string | RedisOptions | RedisClusterInput | Redis | Cluster;
 
 export interface RedisClientOptions {
   readonly connection: RedisInput;
@@ -36,17 +46,20 @@ const SAFE_OPTIONS = {
 
 /** The one connection that the drivers share. Open while anyone who called `connect` has not called `close`. */
 export class RedisClient {
-  private connection: RedisConnection | undefined;
+  /** Private to the runtime, so that no inspection prints credentials. */
+  readonly #options: RedisClientOptions;
+  #connection: RedisConnection | undefined;
   private opening: Promise<void> | undefined;
   private users = 0;
   private unwatch = () => {};
   private readonly commandTimeoutMs: number;
 
   constructor(
-    private readonly options: RedisClientOptions,
+    options: RedisClientOptions,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
+    this.#options = options;
     this.commandTimeoutMs = options.commandTimeoutMs ?? 1000;
   }
 
@@ -67,17 +80,17 @@ export class RedisClient {
 
   async close(): Promise<void> {
     if (this.users === 0 || --this.users > 0) return;
-    const redis = this.connection;
-    this.connection = undefined;
+    const redis = this.#connection;
+    this.#connection = undefined;
     this.opening = undefined;
-    if (redis && !isConnection(this.options.connection)) await this.hangUp(redis);
+    if (redis && !isConnection(this.#options.connection)) await this.hangUp(redis);
     this.unwatch();
   }
 
   /** The open connection. @throws IllegalStateError while there is none */
   get current(): RedisConnection {
-    if (!this.connection) throw new IllegalStateError('The connection to Redis is not open. Call connect() first.');
-    return this.connection;
+    if (!this.#connection) throw new IllegalStateError('The connection to Redis is not open. Call connect() first.');
+    return this.#connection;
   }
 
   /**
@@ -85,13 +98,13 @@ export class RedisClient {
    * @throws IllegalStateError if the client is not connected, or is closed before the answer comes
    */
   async call<T>(operation: string, send: (redis: RedisConnection) => Promise<T>): Promise<T> {
-    const redis = this.connection;
+    const redis = this.#connection;
     if (!redis)
       throw new IllegalStateError(`The connection to Redis is not open for ${operation}. Call connect() first.`);
     try {
       return await (bindsItself(redis) ? send(redis) : this.within(send(redis)));
     } catch (cause) {
-      if (this.connection === redis) throw redisError(operation, cause);
+      if (this.#connection === redis) throw redisError(operation, cause);
       throw new IllegalStateError(`The connection to Redis was closed during ${operation}.`, {
         cause: withoutCommand(cause),
       });
@@ -100,7 +113,7 @@ export class RedisClient {
 
   /** A second connection to the same server, not yet open, for subscriptions. To be given back to `hangUp`. */
   duplicate(): RedisConnection {
-    const { connection } = this.options;
+    const { connection } = this.#options;
     const own = {
       ...SAFE_OPTIONS,
       commandTimeout: this.commandTimeoutMs,
@@ -129,7 +142,7 @@ export class RedisClient {
   }
 
   private async open(): Promise<void> {
-    const { connection, connectTimeoutMs = 30_000 } = this.options;
+    const { connection, connectTimeoutMs = 30_000 } = this.#options;
     const redis = isConnection(connection) ? connection : this.create({});
     const unwatch = new RedisConnectionLog('The connection to Redis', this.clock, this.logger).watch(redis);
     let cause: unknown = 'no answer';
@@ -152,14 +165,32 @@ export class RedisClient {
     defineScripts(redis);
     await this.warnOfEviction(redis);
     this.unwatch = unwatch;
-    this.connection = redis;
+    this.#connection = redis;
   }
 
-  private create(overrides: RedisOptions): Redis {
-    const { connection } = this.options;
+  private create(overrides: RedisOptions): RedisConnection {
+    const { connection } = this.#options;
     const options = { ...SAFE_OPTIONS, commandTimeout: this.commandTimeoutMs, enableAutoPipelining: true };
     if (typeof connection === 'string') return new Redis(connection, { ...options, lazyConnect: true, ...overrides });
+    if (isClusterInput(connection)) return this.createCluster(connection, overrides);
     return new Redis({ ...options, ...(connection as RedisOptions), lazyConnect: true, ...overrides });
+  }
+
+  /** Its nodes connect when they are needed, so that they keep commands until then; `within` bounds how long. */
+  private createCluster(
+    { cluster, options }: RedisClusterInput,
+    { enableAutoPipelining = true }: RedisOptions,
+  ): Cluster {
+    const { connectTimeout, socketTimeout, autoResendUnfulfilledCommands, reconnectOnError } = SAFE_OPTIONS;
+    const node = { connectTimeout, socketTimeout, autoResendUnfulfilledCommands, reconnectOnError };
+    return new Cluster([...cluster], {
+      clusterRetryStrategy: SAFE_OPTIONS.retryStrategy,
+      enableAutoPipelining,
+      ...options,
+      redisOptions: { ...node, commandTimeout: this.commandTimeoutMs, ...options?.redisOptions },
+      enableOfflineQueue: false,
+      lazyConnect: true,
+    });
   }
 
   private readyOr(redis: RedisConnection, ms: number): Promise<void> {
@@ -176,10 +207,8 @@ export class RedisClient {
 
   private async warnOfEviction(redis: RedisConnection): Promise<void> {
     try {
-      const reply: unknown = await this.within(redis.config('GET', 'maxmemory-policy'));
-      const policy = Array.isArray(reply)
-        ? (reply as unknown[])[1]
-        : Object.values((reply ?? {}) as Record<string, unknown>)[0];
+      // an account without the right to CONFIG may still have that to INFO
+      const policy = await this.configuredPolicy(redis).catch(() => this.toldPolicy(redis));
       if (policy === 'noeviction') return;
       this.logger.warn(
         `Redis evicts keys when its memory is full (maxmemory-policy ${String(policy)}). Set it to noeviction: evicted runs are rebuilt again and again.`,
@@ -189,6 +218,17 @@ export class RedisClient {
         error: withoutCommand(error),
       });
     }
+  }
+
+  private async configuredPolicy(redis: RedisConnection): Promise<unknown> {
+    const reply: unknown = await this.within(redis.config('GET', 'maxmemory-policy'));
+    return Array.isArray(reply) ? (reply as unknown[])[1] : Object.values((reply ?? {}) as Record<string, unknown>)[0];
+  }
+
+  private async toldPolicy(redis: RedisConnection): Promise<string> {
+    const told = /^maxmemory_policy:(\S+)/m.exec(await this.within(redis.info('memory')))?.[1];
+    if (told === undefined) throw new Error('INFO does not tell it.');
+    return told;
   }
 
   private within<T>(answer: Promise<T>): Promise<T> {
@@ -203,7 +243,11 @@ export class RedisClient {
 
 /** A connection may come from another copy of ioredis, so that `instanceof` would not know it. */
 function isConnection(input: RedisInput): input is RedisConnection {
-  return typeof input === 'object' && 'defineCommand' in input && typeof input.defineCommand === 'function';
+  return typeof input === 'object' && typeof (input as { defineCommand?: unknown }).defineCommand === 'function';
+}
+
+function isClusterInput(input: RedisInput): input is RedisClusterInput {
+  return typeof input === 'object' && 'cluster' in input && Array.isArray(input.cluster);
 }
 
 function isCluster(redis: RedisConnection): redis is Cluster {

@@ -22,11 +22,16 @@ export function redisError(operation: string, error: unknown): unknown {
   return new UnavailableError('redis', operation, withoutCommand(error));
 }
 
-/** ioredis hangs the failed command on its error: for AUTH and HELLO that is the password. */
+/**
+ * ioredis hangs the failed command on its error: for AUTH and HELLO that is the password. A cluster says no more than
+ * that all nodes failed, and hangs on the error of the last one.
+ */
 export function withoutCommand(error: unknown): unknown {
-  if (typeof error !== 'object' || error === null || !('command' in error)) return error;
+  if (typeof error !== 'object' || error === null) return error;
+  const last = 'lastNodeError' in error ? error.lastNodeError : undefined;
+  if (!('command' in error) && last === undefined) return error;
   const { name, message } = describe(error);
-  const copy = new Error(message);
+  const copy = new Error(last === undefined ? message : `${message} Last: ${describe(last).message}`);
   copy.name = name;
   return copy;
 }

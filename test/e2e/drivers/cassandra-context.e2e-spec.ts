@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { randomUUID } from 'node:crypto';
 import { CassandraContext } from '../../../src/drivers/cassandra/cassandra-context.js';
 import type { CassandraRunStore } from '../../../src/drivers/cassandra/cassandra-run-store.js';
@@ -126,8 +127,17 @@ describe('CassandraContext', () => {
 
   it('says so when the initial context is no JSON object', async () => {
     const runId = newRun();
-    await foreignData(runId, '{"a":');
-    await expect(contextOf(runId).get('a')).rejects.toThrow('is no JSON object');
+    for (const [data, problem] of [
+      ['{"a": "P4Y104D', 'is no JSON'],
+      ['["P4Y104D"]', 'is no JSON object'],
+    ] as const) {
+      await foreignData(runId, data);
+      const error: unknown = await contextOf(runId)
+        .get('a')
+        .catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'FLOW_FOREIGN_CONTEXT_INVALID', message: expect.stringContaining(problem) });
+      expect(inspect(error)).not.toContain('P4Y104D');
+    }
   });
 
   it('uses the serializer that it is given', async () => {

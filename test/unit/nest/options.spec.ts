@@ -133,6 +133,28 @@ describe('the options', () => {
     await cassandra.shutdown();
   });
 
+  it.each([
+    [['encryption'], 'a key'],
+    [['encryption.keys', 'encryption.activeKeyId'], {}],
+    [['encryption.activeKeyId'], { keys: { k: 'A'.repeat(43) }, activeKeyId: 'other' }],
+    [['encryption.activeKeyId'], { keys: { k: 'A'.repeat(43) }, activeKeyId: 'toString' }],
+    [['encryption.keys.k'], { keys: { k: 'too-short-SECRET' }, activeKeyId: 'k' }],
+    [['encryption.keys.k'], { keys: { k: Buffer.alloc(16) }, activeKeyId: 'k' }],
+    [['encryption.keys.a:b'], { keys: { 'a:b': 'A'.repeat(43) }, activeKeyId: 'a:b' }],
+    [['encryption.key'], { keys: { k: 'A'.repeat(43) }, activeKeyId: 'k', key: 'x' }],
+    [['encryption.acceptPlaintext'], { keys: { k: 'A'.repeat(43) }, activeKeyId: 'k', acceptPlaintext: 'yes' }],
+  ])('say at %j what is wrong with the keys, and tell none of them', (paths, encryption) => {
+    const found = problems({ ...servers, encryption });
+    expect(Object.keys(found)).toEqual(paths);
+    expect(JSON.stringify(found)).not.toContain('SECRET');
+  });
+
+  it('take keys as bytes, as text, or from a function', () => {
+    const encryption = { keys: { a: Buffer.alloc(32), b: Buffer.alloc(32).toString('base64') }, activeKeyId: 'b' };
+    expect(problems({ ...servers, encryption })).toEqual({});
+    expect(problems({ embedded: true, encryption: () => encryption })).toEqual({});
+  });
+
   it.each([undefined, null, 'embedded'])('must be an object, not %s', (options) => {
     expect(Object.keys(problems(options))).toEqual(['(options)']);
   });
