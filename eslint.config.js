@@ -92,6 +92,7 @@ export default defineConfig(
       globals: {
         process: 'readonly',
         console: 'readonly',
+        performance: 'readonly',
         Buffer: 'readonly',
         setTimeout: 'readonly',
         clearTimeout: 'readonly',

@@ -4,7 +4,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
 const OUT = '.build/simulation';
-const FOLDERS = ['src/core', 'src/ports', 'src/engine', 'src/drivers/memory', 'test/simulation'];
+const FOLDERS = ['src/core', 'src/ports', 'src/engine', 'src/drivers/memory', 'test/simulation', 'test/support'];
 
 /** Answers the folder that mirrors the project. */
 export async function compileSimulation() {

@@ -132,8 +132,12 @@ export class World {
     const names = ['ended', 'locks', 'elections', 'workers', 'progress'] as const;
     const runs = [...ledger.runs].map(([id, state]) => [id, new Map(state.fields)] as const);
     const maps = names.map((name) => [...(ledger[name] as Map<string, unknown>)]);
+    const timers = [...ledger.timers.timers].map(([key, entry]) => [key, { ...entry }] as const);
+    const { knownUntil } = ledger.timers;
     return () => {
       ledger.clear();
+      for (const [key, entry] of timers) ledger.timers.timers.set(key, { ...entry });
+      ledger.timers.knownUntil = knownUntil;
       for (const [id, fields] of runs) ledger.runs.set(id, new LedgerState(new Map(fields)));
       names.forEach((name, i) => {
         for (const [key, value] of maps[i] ?? []) (ledger[name] as Map<string, unknown>).set(key, value);

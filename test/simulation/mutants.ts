@@ -1,0 +1,101 @@
+import type { ClaimRequest } from '../../src/core/ledger-state.js';
+import { LedgerState, type SettleRequest } from '../../src/core/ledger-state.js';
+import type { RunStatus } from '../../src/core/run.js';
+import { Rebuilder } from '../../src/engine/rebuilder.js';
+import type { StatusWrite, TurnWrite } from '../../src/ports/run-store.js';
+import type { Interceptor } from './world/world.js';
+import type { World } from './world/world.js';
+
+/** The protocol with one safeguard less: the simulation must see what comes of it. */
+export interface Mutant {
+  readonly sabotage?: (world: World) => void;
+  /** @default true */
+  readonly reconciler?: boolean;
+}
+
+export const MUTANTS: Readonly<Record<string, Mutant>> = {
+  'rows are stamped as they arrive, not with the token of their claim': servers((world) => (step, next) => {
+    if (step.method !== 'write') return next();
+    const [{ runId, record }] = step.args as [TurnWrite];
+    const before = world.servers.store.turns.get(runId)?.get(`${record.nodeId}\u001f${record.turn}`);
+    if (!before || before.token <= record.token) return next();
+    const args = step.args as unknown[];
+    const given = args[0] as TurnWrite;
+    args[0] = { ...given, record: { ...record, token: before.token + 1 } };
+    return next().finally(() => (args[0] = given));
+  }),
+
+  'a settle is accepted under any token': servers((world) => (step, next) => {
+    if (step.method !== 'settle') return next();
+    const [runId, { settlement, token, worker }] = step.args as [string, SettleRequest];
+    const state = world.servers.ledger.runs.get(runId);
+    const turn = state?.turn(settlement.node, settlement.turn);
+    if (state && turn && turn.state === 'C')
+      state.putTurn(settlement.node, settlement.turn, { ...turn, token, worker, until: Number.MAX_SAFE_INTEGER });
+    return next();
+  }),
+
+  'arrivals at a join are counted, not noted by name': {
+    sabotage: () => {
+      LedgerState.prototype.get = function (name) {
+        return name.startsWith('a\u001f') ? undefined : this.fields.get(name);
+      };
+    },
+  },
+
+  'a message whose turn has settled is dropped': servers(() => async (step, next) => {
+    const answer = (await next()) as { kind: string };
+    return step.method === 'claim' && answer.kind === 'settled' ? { kind: 'closed', status: 'completed' } : answer;
+  }),
+
+  'a message counts as done when it is received': {
+    sabotage: (world) => {
+      const { onDelivery } = world;
+      world.onDelivery = async (process, message, handler) => {
+        const handled = onDelivery ? onDelivery(process, message, handler) : handler.handle(message);
+        handled.catch(() => undefined);
+      };
+    },
+  },
+
+  'a claim is never taken from anybody': servers((world) => (step, next) => {
+    if (step.method !== 'claim') return next();
+    const [runId, { node, turn, worker }] = step.args as [string, ClaimRequest];
+    const held = world.servers.ledger.runs.get(runId)?.turn(node, turn);
+    return held?.state === 'C' && held.worker !== worker
+      ? Promise.resolve({ kind: 'busy', worker: '?', token: held.token, retryInMs: 5_000 })
+      : next();
+  }),
+
+  'a lost ledger is not rebuilt': servers(() => (step, next) => {
+    return step.method === 'lock' ? Promise.resolve({ kind: 'exists' }) : next();
+  }),
+
+  'a rebuild does not write again what it accepts': {
+    sabotage: () => {
+      (Rebuilder.prototype as unknown as { rewrite: () => Promise<boolean> }).rewrite = () => Promise.resolve(true);
+    },
+  },
+
+  'nobody looks for stalled runs': { reconciler: false },
+
+  'the end of a run can be overwritten': servers((world) => (step, next) => {
+    const [runId] = step.args as [string];
+    const run = world.servers.store.runs.get(runId);
+    if (step.method === 'end' && step.server === 'cassandra' && run)
+      world.servers.store.runs.set(runId, { ...run, status: 'running' });
+    return next();
+  }),
+
+  'the last status to arrive holds': servers((world) => (step, next) => {
+    const [{ runId }] = step.args as [StatusWrite & { status: RunStatus }];
+    const cells = step.method === 'writeStatus' ? world.servers.store.statuses.get(runId) : undefined;
+    if (cells) cells.headStamp = 0;
+    return next();
+  }),
+};
+
+/** A safeguard that is a matter of the servers. */
+function servers(interceptor: (world: World) => Interceptor): Mutant {
+  return { sabotage: (world) => void world.interceptors.push(interceptor(world)) };
+}

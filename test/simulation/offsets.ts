@@ -1,0 +1,97 @@
+import { decodeJob, type Job } from '../../src/core/envelope.js';
+import { LedgerState, type SettleAnswer, type SettleRequest } from '../../src/core/ledger-state.js';
+import type { RawMessage } from '../../src/ports/job-queue.js';
+import type { TurnWrite } from '../../src/ports/run-store.js';
+import type { World } from './world/world.js';
+
+const GROUP = 'workers';
+
+/**
+ * Looks at each offset that is committed: its message must have nothing left to cause. Its turn stands in the journal and
+ * whatever that made ready has had a message of its own; or its run has ended; or the message is there again, further on.
+ */
+export class OffsetCheck {
+  private readonly published = new Set<string>();
+  /** What each turn made ready when it settled. */
+  private readonly waited = new Set<string>();
+  private readonly ready = new Map<string, Set<string>>();
+
+  constructor(
+    private readonly world: World,
+    private readonly partitions: number,
+    private readonly complain: (violation: string) => void,
+  ) {
+    world.onCommit = (partition, from, to) => this.check(partition, from, to);
+    world.interceptors.push(async (step, next) => {
+      const fired = step.method === 'settle' ? this.settling(step.args as [string, SettleRequest]) : undefined;
+      const answer = await next();
+      fired?.(answer as SettleAnswer);
+      if (step.method === 'write') this.written(step.args[0] as TurnWrite);
+      if (step.method === 'publish') this.published.add(nameOf(step.args[0] as Job));
+      return answer;
+    });
+  }
+
+  private written({ runId, record: { nodeId, turn, status } }: TurnWrite): void {
+    if (status === 'awaiting') this.waited.add(`${runId} ${nodeId}@${turn}`);
+  }
+
+  private settling([runId, { settlement }]: [string, SettleRequest]): ((answer: SettleAnswer) => void) | undefined {
+    const { node, turn } = settlement;
+    const before = new LedgerState(new Map(this.world.servers.ledger.runs.get(runId)?.fields));
+    // the message of a node that waited has done its part; whoever answers it sends what follows
+    if (this.waited.has(`${runId} ${node}@${turn}`)) return undefined;
+    return (answer) => {
+      if (answer.kind !== 'accepted') return;
+      for (const fired of answer.fired) {
+        const state = before.turn(fired.node, fired.turn)?.state;
+        if (state !== undefined && state !== 'Q') continue;
+        const name = `${runId} ${node}@${turn}`;
+        this.ready.set(name, (this.ready.get(name) ?? new Set()).add(`${runId} ${fired.node}@${fired.turn}`));
+      }
+    };
+  }
+
+  private check(partition: number, from: number, to: number): void {
+    for (let offset = from; offset < to; offset++) {
+      const message = this.world.servers.broker.read(partition, offset);
+      const missing = message && this.owed(message, to);
+      if (missing !== undefined && missing !== '')
+        this.complain(`offset ${partition}/${offset} was committed, but ${missing}`);
+    }
+  }
+
+  /** What a message still has to cause. */
+  private owed(message: RawMessage, committedTo: number): string {
+    const job = decodeJob(message.value);
+    const { runs, turns } = this.world.servers.store;
+    const run = runs.get(job.runId);
+    if (!run || run.status !== 'running' || job.probe) return '';
+    const row = turns.get(job.runId)?.get(`${job.nodeId}\u001f${job.turn ?? '1'}`);
+    if (!row) return this.isAgainBehind(job, message, committedTo) ? '' : `${nameOf(job)} has not settled`;
+    const ledger = this.world.servers.ledger.runs.get(job.runId);
+    const silent = [...(this.ready.get(nameOf(job)) ?? [])].find((name) => {
+      const [, node = '', turn = ''] = /^\S+ ([^@]*)@(.*)$/.exec(name) ?? [];
+      const state = ledger?.turn(node, turn)?.state;
+      return (state === 'R' || state === 'C') && !this.published.has(name);
+    });
+    return silent === undefined ? '' : `${silent}, which ${nameOf(job)} made ready, never had a message`;
+  }
+
+  private isAgainBehind(job: Job, message: RawMessage, committedTo: number): boolean {
+    const { broker } = this.world.servers;
+    for (let partition = 0; partition < this.partitions; partition++) {
+      const from = partition === message.partition ? committedTo : broker.committed(GROUP, partition);
+      for (let offset = from; ; offset++) {
+        const other = broker.read(partition, offset);
+        if (!other) break;
+        if (nameOf(decodeJob(other.value)) === nameOf(job)) return true;
+      }
+    }
+    return false;
+  }
+}
+
+function nameOf({ runId, nodeId, turn = '1' }: Job): string {
+  return `${runId} ${nodeId}@${turn}`;
+}

@@ -1,0 +1,119 @@
+import type { WorkflowBlueprint } from 'flowcraft';
+import { DEFAULT_OPTIONS } from '../../src/composition/default-options.js';
+import type { EngineConfiguration } from '../../src/engine/engine.js';
+import { FLOWS } from './flows.js';
+import { ORACLE_LAB, registryOf } from './lab.js';
+import type { Step } from './world/network.js';
+import type { SimulatedProcess } from './world/process.js';
+import { World } from './world/world.js';
+
+/** What schedules of the simulation have found, each with the one fault that it takes. */
+describe('found by the simulation', () => {
+  let world: World;
+  let worker: SimulatedProcess;
+
+  const blueprints: Record<string, WorkflowBlueprint> = {};
+  for (const flow of FLOWS) for (const blueprint of flow.blueprints) blueprints[blueprint.id] = blueprint;
+  const configure = (): EngineConfiguration => ({
+    runtime: { registry: registryOf(ORACLE_LAB), blueprints },
+    options: DEFAULT_OPTIONS,
+  });
+  const status = () => world.servers.store.statuses.get('r')?.head?.status;
+  const until = (wanted: string) => world.run({ until: () => status() === wanted, forMs: 60_000 });
+  const start = (blueprintId: string) => world.complete(worker.engine.client.start(blueprintId, {}, { runId: 'r' }));
+  /** Holds calls back, or changes what comes of them. */
+  const intercept = (is: (step: Step) => boolean, then: (next: () => Promise<unknown>) => Promise<unknown>) =>
+    world.interceptors.push((step, next) => (is(step) ? then(next) : next()));
+
+  beforeEach(async () => {
+    world = new World({ seed: 1 });
+    worker = world.spawn('w1', configure);
+    await world.complete(worker.engine.worker.start());
+  });
+
+  afterEach(async () => {
+    await world.complete(worker.engine.worker.drain());
+    worker.engine.close();
+  });
+
+  it('a node that starts a subflow waits for a store that is not available, and does not fail', async () => {
+    let failures = 3;
+    const calm = world.network;
+    world.network = {
+      send: (step) =>
+        step.method === 'saveBlueprint' && (step.args[1] as WorkflowBlueprint).id === 'inner' && failures-- > 0
+          ? { kind: 'refused', ms: 1 }
+          : calm.send(step),
+      delivery: (process) => calm.delivery(process),
+      announcement: (process) => calm.announcement(process),
+    };
+    await start('subflow');
+    expect(await until('completed')).toBe(true);
+    expect(failures).toBeLessThan(0);
+  });
+
+  it('a cancelled run stays so for those who wait, although one of its nodes began to wait meanwhile', async () => {
+    await start('wait');
+    await world.run({ until: () => status() === 'awaiting', forMs: 10_000 });
+    // a worker that was slow says only now that the run awaits
+    const [row] = [...(world.servers.store.turns.get('r')?.values() ?? [])].filter((r) => r.status === 'awaiting');
+    let late: Promise<unknown> | undefined;
+    intercept(
+      (step) => step.method === 'end' && step.server === 'cassandra',
+      async (next) => {
+        const run = await worker.engine.runs.find('r');
+        const state = world.servers.ledger.runs.get('r');
+        if (run && state && row)
+          late = worker.engine.finisher.review(run, {
+            ...state.counts(),
+            open: 0,
+            awaiting: 1,
+            token: row.token + 1e9,
+          });
+        return next();
+      },
+    );
+    await world.complete(worker.engine.client.cancel('r', 'no more'));
+    await world.complete(late ?? Promise.reject(new Error('nobody was late')));
+    expect(status()).toBe('cancelled');
+  });
+
+  it('an answer that the ledger has lost, but the journal holds, is found by a sweep', async () => {
+    await start('two-waits');
+    await until('awaiting');
+    await world.run({ forMs: 1_000 });
+    const restore = world.snapshotLedger();
+    await world.complete(worker.engine.client.resume('r', 'v', { output: 1 }));
+    restore(); // a replica takes over that does not know of it
+    await world.complete(worker.engine.client.resume('r', 'w', { output: 2 }));
+    await world.run({ forMs: 1_000 });
+    expect(status()).toBe('awaiting');
+    await world.complete(worker.engine.reconciler.sweep(0));
+    expect(await until('completed')).toBe(true);
+  });
+
+  it('the result of a failed run holds its errors, also when a cancel came too late', async () => {
+    await start('failing');
+    await world.run({ until: () => world.servers.store.runs.get('r')?.status === 'failed', forMs: 10_000 });
+    worker.kill(); // it has not come to say so
+    worker = world.spawn('w2', configure);
+    const { finisher, runs } = worker.engine;
+    const run = await world.complete(runs.find('r'));
+    if (!run) throw new Error('unreachable');
+    expect(await world.complete(finisher.finish(run, 'cancelled', 'too late', 0))).toBe('failed');
+    const result = JSON.parse(world.servers.store.statuses.get('r')?.head?.result ?? '{}') as { errors?: unknown[] };
+    expect(result.errors).toHaveLength(1);
+  });
+
+  it('a worker that is drained while it starts does not start any more', async () => {
+    const late = world.spawn('w2', configure);
+    const started = late.engine.worker.start();
+    await world.complete(late.engine.worker.drain());
+    await world.complete(started);
+    late.engine.close();
+    await world.run({ forMs: 10_000 });
+    expect(late.engine.worker.state).toBe('drained');
+    expect(late.timers).toBe(0);
+    expect(late.memberships).toEqual([]);
+  });
+});
