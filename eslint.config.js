@@ -92,7 +92,6 @@ export default defineConfig(
       globals: {
         process: 'readonly',
         console: 'readonly',
-        performance: 'readonly',
         Buffer: 'readonly',
         setTimeout: 'readonly',
         clearTimeout: 'readonly',

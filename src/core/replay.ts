@@ -97,6 +97,20 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
   return ledger;
 }
 
+/** Whether the journal holds turns that only this one can have made ready: it was accepted then, whatever the ledger knows. */
+export function isBuiltUpon(plan: BlueprintPlan, rows: readonly TurnRecord[], row: TurnRecord): boolean {
+  const own = key(row.nodeId, row.turn);
+  const others = rows.filter((other) => key(other.nodeId, other.turn) !== own);
+  const token = Math.max(...rows.map((other) => other.token));
+  const reached = (some: readonly TurnRecord[]) =>
+    replayJournal(plan, some, { token, now: 0, graceMs: 0, maxTurns: Infinity })
+      .turns()
+      .filter((turn) => turn.state === 'D' || turn.state === 'W')
+      .map((turn) => key(turn.node, turn.turn));
+  const without = new Set(reached(others));
+  return reached(rows).some((name) => name !== own && !without.has(name));
+}
+
 function key(node: string, turn: string): string {
   return `${node}\u001f${turn}`;
 }

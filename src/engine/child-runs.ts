@@ -86,14 +86,14 @@ export class ChildRuns {
   }
 
   private async begin(context: NodeContext, params: SubflowParams, nodeId: string): Promise<void> {
-    const { runs, starter } = this.parts;
+    const { runs, starter, sources } = this.parts;
     const turn = context.dependencies['turn'] as TurnInfo;
     if (!params.blueprintId)
       throw new FlowcraftError(`Subflow node '${nodeId}' is missing 'blueprintId' parameter.`, { isFatal: true });
     const plan = this.plan(params.blueprintId);
     // refused now: when the child has ended, nothing can be refused any more
     for (const key of Object.keys(params.outputs ?? {})) assertContextKey(key, { runId: turn.runId, nodeId });
-    const run = await runs.find(turn.runId);
+    const run = await sources.persistence.until(() => runs.find(turn.runId), { runId: turn.runId });
     const parent: ParentTurn = {
       runId: turn.runId,
       nodeId,

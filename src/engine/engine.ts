@@ -236,7 +236,7 @@ export class Engine {
       canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
       stopping: stopping.signal,
     });
-    this.prober = new Prober(ledger, queue, rebuilder, finisher, beganToWait, persistence, logger);
+    this.prober = new Prober(store, ledger, queue, rebuilder, finisher, beganToWait, persistence, logger);
     this.handler = new EngineJobHandler({
       queue,
       runs,

@@ -82,14 +82,19 @@ export class Finisher {
     { stamp, hasErrors = status === 'failed', isCutShort = false }: Ending,
   ): Promise<EndStatus> {
     const { runId } = run;
-    const errors = hasErrors ? await this.errors(runId) : [];
+    let errors = hasErrors ? await this.errors(runId) : [];
     const why = reason ?? (status === 'failed' ? reasonOf(errors) : undefined);
     const end = await this.persistence.until(() => this.store.end(runId, status, why, this.clock.now()), { runId });
     const final = (end.run && end.run.status !== 'running' ? end.run.status : status) satisfies EndStatus;
     const finalReason = end.run?.reason ?? why;
     const interrupted = isCutShort ? await cutShort(this, run, final, stamp) : undefined;
     if (interrupted) await this.onCutShort?.(run, interrupted);
-    const result = await this.result(run, final, errors);
+    if (final !== status && final !== 'cancelled') errors = await this.errors(runId); // another was first, and the end is its
+    // read after the end: whoever then still writes that the run awaits or works has a lower stamp, or finds it ended
+    const [now, result] = await Promise.all([
+      this.persistence.until(() => this.ledger.now(), { runId }),
+      this.result(run, final, errors),
+    ]);
     if (run.record.parent) await this.onChildEnd?.(run);
     // after all that others rely on, so that an ended status row says that nothing of this is left to do
     await this.persistence.until(
@@ -97,7 +102,7 @@ export class Finisher {
         this.store.writeStatus({
           runId,
           status: final,
-          stamp: interrupted?.stamp ?? stamp,
+          stamp: Math.max(interrupted?.stamp ?? stamp, now + 1),
           at: this.clock.now(),
           ...(result === undefined ? {} : { result }),
           ...(finalReason === undefined ? {} : { reason: finalReason }),
@@ -137,6 +142,7 @@ export class Finisher {
   /** A run that awaited something goes on, and so do the runs that it is a subflow of. */
   async unpause(run: ActiveRun, stamp: number): Promise<void> {
     const { runId } = run;
+    if (await this.hasEnded(runId)) return;
     await this.persistence.until(
       () => this.store.writeStatus({ runId, status: 'running', stamp, at: this.clock.now() }),
       { runId },
@@ -161,6 +167,7 @@ export class Finisher {
     // with children, a run may come to await several times between two of its own tokens
     const stamp =
       children.length === 0 ? counts.token : await this.persistence.until(() => this.ledger.now(), { runId });
+    if (await this.hasEnded(runId)) return;
     await this.persistence.until(
       () => this.store.writeStatus({ runId, status: 'awaiting', stamp, at: this.clock.now() }),
       { runId },
@@ -183,6 +190,11 @@ export class Finisher {
       runIds.map((runId) => this.persistence.until(() => this.store.status(runId), { runId })),
     );
     return new Set(runIds.filter((_, i) => rows[i]?.status === 'awaiting'));
+  }
+
+  private async hasEnded(runId: string): Promise<boolean> {
+    const record = await this.persistence.until(() => this.store.run(runId), { runId });
+    return record !== undefined && isEndStatus(record.status);
   }
 
   private async parentOf(run: ActiveRun): Promise<ActiveRun | undefined> {

@@ -2,10 +2,12 @@ import type { TurnName } from '../core/run.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
+import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
+import { isBehind } from './stranded-runs.js';
 import { publishTurns } from './turn-jobs.js';
 
 /**
@@ -14,6 +16,7 @@ import { publishTurns } from './turn-jobs.js';
  */
 export class Prober {
   constructor(
+    private readonly store: RunStore,
     private readonly ledger: Ledger,
     private readonly queue: JobQueue,
     private readonly rebuilder: Rebuilder,
@@ -43,6 +46,11 @@ export class Prober {
       const waiting = turns.filter((t) => t.state === 'W');
       if (!looked && waiting.length > 0) {
         looked = true;
+        const rows = await this.persistence.until(() => this.store.turns(runId, false), { runId });
+        if (isBehind(state, rows)) {
+          await this.rebuilder.rebuild(run, state.get('i'));
+          continue;
+        }
         // whoever ended a child run may not have come to say so, and a timer may have been lost
         for (const { node, turn } of waiting) await this.beganToWait(run, { nodeId: node, turn });
         continue;

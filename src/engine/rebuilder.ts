@@ -1,11 +1,11 @@
 import { replayJournal } from '../core/replay.js';
 import { restamp, type RestampedTurn } from '../core/restamp.js';
-import { isEndStatus, type TurnName } from '../core/run.js';
+import { isEndStatus, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
-import type { RunStore } from '../ports/run-store.js';
+import type { RunStore, StoredValue } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
@@ -80,7 +80,7 @@ export class Rebuilder {
   private async install(run: ActiveRun, lock: RebuildLock): Promise<boolean> {
     const { store, ledger, logger, options } = this.parts;
     const { runId, plan } = run;
-    const [record, rows, values] = await Promise.all([store.run(runId), store.turns(runId), store.allValues(runId)]);
+    const [record, [rows, values]] = await Promise.all([store.run(runId), this.recorded(runId)]);
     const foreign = rows.length === 0 ? await store.foreign(runId) : undefined;
     const stamps = [...rows.map((row) => row.token), ...values.map((value) => value.stamp), foreign?.stamp ?? 0];
     const first = stamps.reduce((highest, stamp) => Math.max(highest, stamp + 1), lock.takenAt);
@@ -104,6 +104,18 @@ export class Rebuilder {
     if (!(await ledger.install(runId, state, lock.current))) return false;
     logger.log(`Rebuilt the ledger of a run from ${rows.length} journal rows.`, { runId });
     return true;
+  }
+
+  /** Rows and values as of one moment: a row without its values, or values without their row, would be put in the wrong order. */
+  private async recorded(runId: string): Promise<[TurnRecord[], StoredValue[]]> {
+    const { store } = this.parts;
+    for (;;) {
+      const rows = await store.turns(runId);
+      const values = await store.allValues(runId);
+      const later = await store.turns(runId, false);
+      const tokens = new Set(rows.map((row) => row.token));
+      if (later.length === rows.length && later.every((row) => tokens.has(row.token))) return [rows, values];
+    }
   }
 
   /** What was queued in the lost ledger, or continued on a worker that is gone, may have no message that leads to it. */

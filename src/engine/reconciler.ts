@@ -7,6 +7,7 @@ import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRuns } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
+import { isBehind, isStranded } from './stranded-runs.js';
 
 /** What one sweep found; the counts of the adapter's page. */
 export interface ReconciliationStats {
@@ -95,7 +96,7 @@ export class Reconciler {
 
   /**
    * Running runs that nobody watches although they have something to do: the ledger was lost, they never got that far, or
-   * whoever gave the answer that they waited for was lost with it.
+   * the answer that they waited for was lost with whoever gave it, or with the ledger's latest writes.
    */
   private async forgotten(thresholdMs: number, limit: number): Promise<string[]> {
     if (limit === 0) return [];
@@ -112,14 +113,14 @@ export class Reconciler {
       const run = await this.store.run(runId);
       if (run?.status !== 'running') continue;
       const state = await this.ledger.read(runId);
-      if (state.fields.size === 0 || isStranded(state, now * 1000)) found.push(runId);
+      if (state.fields.size === 0 || isStranded(state, now * 1000) || (await this.isBehind(runId, state)))
+        found.push(runId);
     }
     return found;
   }
-}
 
-/** Nobody holds what is open, at least as far as this clock goes; that a job for it may be on its way is left to the probe. */
-function isStranded(state: LedgerState, now: number): boolean {
-  if (state.get('x') !== undefined || state.counts().open === 0) return false;
-  return state.turns().every((turn) => turn.state !== 'C' || turn.until <= now);
+  private async isBehind(runId: string, state: LedgerState): Promise<boolean> {
+    const { open, awaiting } = state.counts();
+    return open === 0 && awaiting > 0 && isBehind(state, await this.store.turns(runId, false));
+  }
 }

@@ -104,7 +104,7 @@ export class RunStarter {
     parent: ParentTurn,
     options: StartOptions = {},
   ): Promise<void> {
-    await this.catalog.save(plan);
+    await this.persistence.until(() => this.catalog.save(plan), { runId });
     await this.acceptChild(plan, runId, this.encode(initialContext), parent, options);
   }
 

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
 import { FlowcraftKafkaError } from '../core/errors.js';
+import { isBuiltUpon } from '../core/replay.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import type { Clock, Ids } from '../ports/clock.js';
@@ -121,7 +122,8 @@ export class TurnExecutor {
   /**
    * What an earlier claimant has written for this turn, to be written again under the new token. Undefined if it
    * cannot be trusted any more: a key that it wrote was overwritten since, by a rebuild that did not know of it or by
-   * another node; the turn is then executed again.
+   * another node; the turn is then executed again. Unless other turns have followed from it: a ledger that has lost its
+   * latest writes does not know that it was accepted.
    */
   async adopt(run: ActiveRun, row: TurnRecord, token: number): Promise<TurnWrite | undefined> {
     const { store, persistence } = this.sources;
@@ -129,7 +131,10 @@ export class TurnExecutor {
     const cells = await persistence.until(() => store.values(run.runId, keys), { runId: run.runId });
     const own = (key: string): StoredValue | undefined =>
       cells.find((cell) => cell.key === key && cell.stamp === row.token);
-    if (row.writes.some((key) => own(key) === undefined)) return undefined;
+    if (row.writes.some((key) => own(key) === undefined)) {
+      const rows = await persistence.until(() => store.turns(run.runId, false), { runId: run.runId });
+      if (!isBuiltUpon(run.plan, rows, row)) return undefined;
+    }
     const values = keys.flatMap((key) => {
       const cell = own(key);
       if (!cell) return [];

@@ -67,7 +67,7 @@ export class Worker {
   }
 
   /**
-   * Begins to take jobs. Resolves when the consumer has joined.
+   * Begins to take jobs. Resolves when the consumer has joined, or without that if the worker is drained meanwhile.
    * @throws IllegalStateError unless the worker is stopped
    */
   async start(): Promise<void> {
@@ -76,8 +76,12 @@ export class Worker {
     this.current = 'starting';
     try {
       await this.enlist();
-      this.consumer = await this.parts.queue.consume(this.parts.handler);
+      if (this.draining) return;
+      const consumer = await this.parts.queue.consume(this.parts.handler);
+      if (this.draining) return await consumer.stop();
+      this.consumer = consumer;
     } catch (error) {
+      if (this.draining) throw error;
       this.cancelBeat?.();
       this.cancelBeat = undefined;
       this.current = 'stopped';

@@ -105,7 +105,10 @@ export class Callers {
     const answer = top?.flow.answers[nodeId];
     if (!answer) return;
     const row = () => turns.get(runId)?.get(`${nodeId}\u001f${turn}`);
-    const isMoot = () => row()?.status !== 'awaiting' || runs.get(runId)?.status !== 'running';
+    // an answer that is written may still lose its claim: it counts when the ledger has taken it
+    const ledger = () => this.fleet.world.servers.ledger.runs.get(runId)?.turn(nodeId, turn)?.state;
+    const isMoot = () =>
+      runs.get(runId)?.status !== 'running' || (row()?.status !== 'awaiting' && (ledger() ?? 'D') === 'D');
     // sometimes two answer at once
     for (let times = this.random.chance(0.1) ? 2 : 1; times > 0; times--) {
       const throughParent = parent !== undefined && this.random.chance(0.3);

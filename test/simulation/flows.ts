@@ -169,7 +169,7 @@ function flow(
   more: { others?: WorkflowBlueprint[]; answers?: Flow['answers']; intended?: Flow['intended'] } = {},
 ): Flow {
   const { others = [], answers = {}, intended } = more;
-  const main = blueprint(name.replaceAll(/[^a-z]/g, '-'), text, specs);
+  const main = blueprint(name.replaceAll(/[^a-z]+/g, '-'), text, specs);
   return { name, blueprints: [main, ...others], answers, ...(intended ? { intended } : {}) };
 }
 

@@ -1,6 +1,8 @@
 import type { WorkflowBlueprint } from 'flowcraft';
 import { DEFAULT_OPTIONS } from '../../src/composition/default-options.js';
+import type { SettleRequest } from '../../src/core/ledger-calls.js';
 import type { EngineConfiguration } from '../../src/engine/engine.js';
+import type { TurnWrite } from '../../src/ports/run-store.js';
 import { FLOWS } from './flows.js';
 import { ORACLE_LAB, registryOf } from './lab.js';
 import type { Step } from './world/network.js';
@@ -100,7 +102,7 @@ describe('found by the simulation', () => {
     const { finisher, runs } = worker.engine;
     const run = await world.complete(runs.find('r'));
     if (!run) throw new Error('unreachable');
-    expect(await world.complete(finisher.finish(run, 'cancelled', 'too late', 0))).toBe('failed');
+    expect(await world.complete(finisher.finish(run, 'cancelled', 'too late', { stamp: 0 }))).toBe('failed');
     const result = JSON.parse(world.servers.store.statuses.get('r')?.head?.result ?? '{}') as { errors?: unknown[] };
     expect(result.errors).toHaveLength(1);
   });
@@ -115,5 +117,77 @@ describe('found by the simulation', () => {
     expect(late.engine.worker.state).toBe('drained');
     expect(late.timers).toBe(0);
     expect(late.memberships).toEqual([]);
+  });
+
+  /** The worker is lost while its write of node `b`, which adds one to a key, is on its way. */
+  const loseWorkerWritingB = async () => {
+    let deliver: (() => void) | undefined;
+    const lost = worker;
+    intercept(
+      (step) => step.process === lost && step.method === 'write' && (step.args[0] as TurnWrite).record.nodeId === 'b',
+      async (next) => {
+        await new Promise<void>((resolve) => (deliver = resolve));
+        return next();
+      },
+    );
+    await start('read-modify-write');
+    await world.run({ until: () => deliver !== undefined, forMs: 10_000 });
+    worker.kill();
+    return () => deliver?.();
+  };
+  const finishOn = async (next: SimulatedProcess) => {
+    worker = next;
+    await world.run({ forMs: 15_000 }); // nobody holds a claim any more
+    await world.complete(worker.engine.worker.start());
+    for (let sweeps = 0; status() !== 'completed' && sweeps < 10; sweeps++) {
+      await world.complete(worker.engine.reconciler.sweep(0, { alone: false }));
+      await world.run({ until: () => status() === 'completed', forMs: 5_000 });
+    }
+    const { context } = JSON.parse(world.servers.store.statuses.get('r')?.head?.result ?? '{}') as {
+      context?: { n?: { v: number } };
+    };
+    return context?.n?.v;
+  };
+
+  it.each(['turns', 'allValues'])(
+    'a write that arrives before a rebuild reads the %s is not torn apart',
+    async (read) => {
+      const deliver = await loseWorkerWritingB();
+      world.servers.ledger.clear();
+      let reads = 0;
+      intercept(
+        (step) => step.method === read && reads++ === 0,
+        async (next) => {
+          const others = read === 'turns' ? 'allValues' : 'turns';
+          await new Promise((resolve) => world.time.after(50, () => resolve(others)));
+          deliver();
+          await Promise.resolve();
+          return next();
+        },
+      );
+      expect(await finishOn(world.spawn('w2', configure))).toBe(4);
+    },
+  );
+
+  it('what other nodes have built upon is not executed again, although the ledger has lost that it was accepted', async () => {
+    let restore: (() => void) | undefined;
+    intercept(
+      (step) => step.method === 'settle' && (step.args[1] as SettleRequest).settlement.node === 'b',
+      (next) => {
+        restore ??= world.snapshotLedger();
+        return next();
+      },
+    );
+    const wrote = (node: string) => world.servers.store.turns.get('r')?.has(`${node}\u001f1`) === true;
+    await start('read-modify-write');
+    await world.run({ until: () => wrote('c'), forMs: 10_000 });
+    worker.kill(); // c has written to the key, too
+    restore?.();
+    worker = world.spawn('w2', configure);
+    await world.run({ forMs: 15_000 });
+    await world.complete(
+      worker.engine.handler.execute({ runId: 'r', blueprintId: 'read-modify-write', nodeId: 'b', turn: '1' }),
+    );
+    expect(await finishOn(worker)).toBe(4);
   });
 });
