@@ -23,7 +23,7 @@ const { values: flags } = parseArgs({
     out: { type: 'string', default: '.build/profile.json' },
   },
 });
-const graph = flags.graph === 'fan' ? fan(100) : chain(10);
+const graph = flags.graph.startsWith('fan') ? fan(100) : chain(Number(flags.graph.split('-')[1] ?? 10));
 const runs = Number(flags.runs ?? (flags.graph === 'fan' ? 20 : 300));
 const concurrency = flags.concurrency === undefined ? {} : { concurrency: Number(flags.concurrency) };
 const system = await open({ name: uniqueName(), count: true, ...concurrency });

@@ -11,6 +11,18 @@ export class Profiler {
     await this.#session.post('Profiler.start');
   }
 
+  async startAllocations() {
+    this.#session.connect();
+    const flags = { includeObjectsCollectedByMajorGC: true, includeObjectsCollectedByMinorGC: true };
+    await this.#session.post('HeapProfiler.startSampling', { samplingInterval: 16_384, ...flags });
+  }
+
+  async stopAllocations() {
+    const { profile } = await this.#session.post('HeapProfiler.stopSampling');
+    this.#session.disconnect();
+    return profile;
+  }
+
   async stop() {
     const { profile } = await this.#session.post('Profiler.stop');
     this.#session.disconnect();

@@ -18,6 +18,8 @@ const commands = {
   counts: () => counters?.takeCounts(),
   startProfile: () => profiler.start(),
   stopProfile: () => profiler.stop(),
+  startAllocations: () => profiler.startAllocations(),
+  stopAllocations: () => profiler.stopAllocations(),
   ...stop.commands,
   stop: async () => {
     await stop();

@@ -39,7 +39,8 @@ export function decodeJob(bytes: Buffer | null): Job {
   const parsed = parse(bytes);
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed))
     throw new JobMalformedError('The message is no JSON object.');
-  if (depth(parsed) > MAX_DEPTH) throw new JobMalformedError(`The message is nested deeper than ${MAX_DEPTH} levels.`);
+  if (!isFlat(parsed) && depth(parsed) > MAX_DEPTH)
+    throw new JobMalformedError(`The message is nested deeper than ${MAX_DEPTH} levels.`);
   const { v, runId, blueprintId, nodeId, turn, probe, pausedUntil, unroutableSince } = parsed as Record<
     string,
     unknown
@@ -74,6 +75,12 @@ function parse(bytes: Buffer): unknown {
   } catch (cause) {
     throw new JobMalformedError('The message is no JSON.', { cause });
   }
+}
+
+/** As every job is. */
+function isFlat(value: object): boolean {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) return false;
+  return true;
 }
 
 function depth(value: unknown): number {

@@ -109,9 +109,11 @@ export class Finisher {
         }),
       { runId },
     );
-    await this.persistence.until(() => this.ledger.end(runId, final), { runId });
-    await this.persistence.until(() => this.ledger.forget(runId), { runId });
-    await this.announce(runId, final);
+    await Promise.all([
+      this.persistence.until(() => this.ledger.end(runId, final), { runId }),
+      this.persistence.until(() => this.ledger.forget(runId), { runId }),
+      this.announce(runId, final),
+    ]);
     for (const listener of this.listeners) listener(run, final, errors);
     if (final === 'failed') this.logger.warn(`Run failed: ${finalReason ?? 'no reason is known'}`, { runId });
     else this.logger.debug(`Run ended: ${final}.`, { runId });

@@ -8,6 +8,7 @@ import {
 } from '../core/errors.js';
 import { EncryptionKeyUnknownError } from '../core/encryption-errors.js';
 import { ForeignContextInvalidError } from '../core/limit-errors.js';
+import { turnKey } from '../core/identifiers.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobHandler, JobQueue, RawMessage } from '../ports/job-queue.js';
 import type { Logger } from '../ports/logger.js';
@@ -17,6 +18,7 @@ import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { Intake } from './intake.js';
 import type { Persistence } from './persistence.js';
 import type { Prober } from './prober.js';
+import { TimeLimit } from './time-limit.js';
 import { WorkerStopping } from './turn-claimer.js';
 import type { TurnProcessor } from './turn-processor.js';
 
@@ -40,7 +42,11 @@ export interface HandlerParts {
 
 /** Takes the messages of the topic: routes jobs to the processor, parks what can never be a job. */
 export class EngineJobHandler implements JobHandler {
-  constructor(private readonly parts: HandlerParts) {}
+  private readonly holding: TimeLimit;
+
+  constructor(private readonly parts: HandlerParts) {
+    this.holding = new TimeLimit(parts.clock, parts.options.worker.maxHoldMs);
+  }
 
   /** Messages that are being handled, for people. */
   get size(): number {
@@ -55,10 +61,15 @@ export class EngineJobHandler implements JobHandler {
     this.parts.intake.enter();
     try {
       const job = await this.decode(message);
-      if (job) await this.hold(job, message, this.route(job, message));
+      // the message of a turn that continued here comes around when it is done
+      if (job && !this.isDone(job)) await this.hold(job, message, this.route(job, message));
     } finally {
       this.parts.intake.leave();
     }
+  }
+
+  private isDone({ runId, nodeId, turn, pausedUntil }: Job): boolean {
+    return turn !== undefined && pausedUntil === undefined && this.parts.processor.isDone(turnKey(runId, nodeId, turn));
   }
 
   /** Processes a job that did not come from the topic, to the end of its turn. */
@@ -92,11 +103,8 @@ export class EngineJobHandler implements JobHandler {
    * another worker executes) is written again at the tail, where it is adopted by what runs here, or starts over.
    */
   private async hold(job: Job, { key }: RawMessage, work: Promise<void>): Promise<void> {
-    const { clock, queue, options, logger, stopping } = this.parts;
-    const ended = new AbortController();
-    const timeout = delay(clock, options.worker.maxHoldMs, ended.signal).then(() => 'late' as const);
-    const outcome = await Promise.race([work.then(() => 'done' as const), timeout]).finally(() => ended.abort());
-    if (outcome === 'done') return;
+    if ((await this.holding.race(work)) === 'done') return;
+    const { queue, logger, stopping } = this.parts;
     work.catch((error: unknown) => {
       if (!stopping.aborted)
         logger.debug('A job that was written again at the tail ended here with an error.', {

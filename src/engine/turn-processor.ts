@@ -78,13 +78,18 @@ export class TurnProcessor {
     const key = turnKey(run.runId, name.nodeId, name.turn);
     // what is in flight does not know that the pause is over
     while (pausedUntil !== undefined && this.inFlight.has(key)) await this.inFlight.get(key);
-    const doneAt = this.done.get(key);
-    if (doneAt !== undefined && this.parts.clock.now() - doneAt < DONE_KEPT_MS) return;
+    if (this.isDone(key)) return;
     await (this.inFlight.get(key) ??
       this.track(key, async () => {
         await this.parts.permits.acquire();
         return this.drive(run, name, { pausedUntil });
       }));
+  }
+
+  /** Whether the turn was done here lately. */
+  isDone(key: string): boolean {
+    const doneAt = this.done.get(key);
+    return doneAt !== undefined && this.parts.clock.now() - doneAt < DONE_KEPT_MS;
   }
 
   /** Waits until nothing is on its way any more. */

@@ -42,6 +42,10 @@ export interface ForeignRun {
   readonly stamp: number;
 }
 
+/** `ended` false: there is no such run, or another has ended it first, as it then says. */
+export type EndAnswer =
+  { readonly ended: true; readonly run?: never } | { readonly ended: false; readonly run: RunRecord | undefined };
+
 export interface RunFilter {
   readonly from: number;
   readonly to: number;
@@ -63,13 +67,8 @@ export interface RunStore {
   /** Accepts a run unless its id is taken; answers the run that holds the id. Indexed before it is accepted. */
   accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }>;
   run(runId: string): Promise<RunRecord | undefined>;
-  /** Ends a running run. Answers the run as it then is: another may have ended it first. */
-  end(
-    runId: string,
-    status: EndStatus,
-    reason: string | undefined,
-    at: number,
-  ): Promise<{ ended: boolean; run: RunRecord | undefined }>;
+  /** Ends a running run. */
+  end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer>;
   /** Run ids by time of acceptance, newest first, in pages. */
   list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }>;
 

@@ -1,8 +1,8 @@
 import { types } from 'cassandra-driver';
 import type { TurnName, TurnRecord } from '../../core/run.js';
 import type { TurnWrite, ValueWrite } from '../../ports/run-store.js';
-import { valueStatement } from './cassandra-values.js';
-import { stampOf, type CassandraSession } from './cassandra-session.js';
+import { valueInsert, valueStatement } from './cassandra-values.js';
+import type { CassandraSession, Stamp, Statement } from './cassandra-session.js';
 import { TURN_COLUMNS, turnOfRow, turnParams } from './cassandra-turn-row.js';
 
 /** Rows a page: few where each may hold an output of a megabyte. */
@@ -17,6 +17,7 @@ export const IN_LIMIT = 25;
 /** The journal of runs: how each turn of each node settled, with its output. */
 export class CassandraJournal {
   private readonly insertCql: string;
+  private readonly valueCql: string;
   private readonly oneCql: string;
   private readonly allCql: string;
   private readonly headsCql: string;
@@ -27,6 +28,7 @@ export class CassandraJournal {
     const columns = TURN_COLUMNS.join(', ');
     const heads = TURN_COLUMNS.filter((column) => column !== 'output').join(', ');
     this.insertCql = `INSERT INTO ${table} (runid, ${columns}) VALUES (?${', ?'.repeat(TURN_COLUMNS.length)}) USING TIMESTAMP ?`;
+    this.valueCql = valueInsert(session.schema);
     this.oneCql = `SELECT ${columns} FROM ${table} WHERE runid = ? AND node_id = ? AND turn = ?`;
     this.allCql = `SELECT ${columns} FROM ${table} WHERE runid = ?`;
     this.headsCql = `SELECT ${heads} FROM ${table} WHERE runid = ?`;
@@ -34,18 +36,19 @@ export class CassandraJournal {
   }
 
   /** One mutation, since the rows have one partition key; what goes ahead is as many as it takes. */
-  async write({ runId, record, values, ahead = [] }: TurnWrite): Promise<void> {
-    await this.writeAhead(runId, ahead, record.token);
-    const turn = { query: this.insertCql, params: [runId, ...turnParams(record), stampOf(record.token)] };
-    const rows = values.map((value) => valueStatement(this.session.schema, runId, value, record.token));
-    await this.session.batch('writing a turn', [turn, ...rows]);
+  async write({ runId, record, values, ahead }: TurnWrite): Promise<void> {
+    const stamp = this.session.stamp(record.token);
+    if (ahead) await this.writeAhead(runId, ahead, stamp);
+    const statements: Statement[] = [{ query: this.insertCql, params: turnParams(runId, record, stamp) }];
+    for (const value of values) statements.push(valueStatement(this.valueCql, runId, value, stamp));
+    await this.session.batch('writing a turn', statements);
   }
 
-  private async writeAhead(runId: string, values: readonly ValueWrite[], token: number): Promise<void> {
+  private async writeAhead(runId: string, values: readonly ValueWrite[], stamp: Stamp): Promise<void> {
     const pieces = piecesOf(values)[Symbol.iterator]();
     const write = async () => {
       for (const piece of pieces) {
-        const rows = piece.map((value) => valueStatement(this.session.schema, runId, value, token));
+        const rows = piece.map((value) => valueStatement(this.valueCql, runId, value, stamp));
         await this.session.batch('writing values ahead of a turn', rows);
       }
     };

@@ -1,7 +1,7 @@
 import { decodeRunCursor, encodeRunCursor, type RunCursor } from '../../core/run-cursor.js';
 import type { RunFilter } from '../../ports/run-store.js';
 import { RUN_INDEX_DAYS } from './cassandra-schema.js';
-import { millisecondsOf, stampOf, type CassandraSession } from './cassandra-session.js';
+import { millisecondsOf, type CassandraSession } from './cassandra-session.js';
 import { shardOf } from './cassandra-shards.js';
 
 const DAY_MS = 86_400_000;
@@ -29,13 +29,26 @@ export class CassandraRunIndex {
   }
 
   async add(runId: string, createdAt: number, blueprintId: string): Promise<void> {
-    const params = [dayOf(createdAt), shardOf(runId, SHARDS), createdAt, runId, blueprintId, stampOf(createdAt * 1000)];
+    const params = [
+      dayOf(createdAt),
+      shardOf(runId, SHARDS),
+      createdAt,
+      runId,
+      blueprintId,
+      this.session.stamp(createdAt * 1000),
+    ];
     await this.session.execute('indexing a run', this.insertCql, params);
   }
 
   /** Takes back an entry whose run turned out to have been accepted at another time. */
   async remove(runId: string, createdAt: number): Promise<void> {
-    const params = [stampOf(createdAt * 1000 + 1), dayOf(createdAt), shardOf(runId, SHARDS), createdAt, runId];
+    const params = [
+      this.session.stamp(createdAt * 1000 + 1),
+      dayOf(createdAt),
+      shardOf(runId, SHARDS),
+      createdAt,
+      runId,
+    ];
     await this.session.execute('indexing a run', this.deleteCql, params);
   }
 

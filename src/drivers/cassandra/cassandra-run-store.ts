@@ -2,6 +2,7 @@ import type { WorkflowBlueprint } from 'flowcraft';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import type { Logger } from '../../ports/logger.js';
 import type {
+  EndAnswer,
   ForeignRun,
   RunFilter,
   RunStore,
@@ -83,12 +84,7 @@ export class CassandraRunStore implements RunStore {
     return this.runs.read(runId);
   }
 
-  async end(
-    runId: string,
-    status: EndStatus,
-    reason: string | undefined,
-    at: number,
-  ): Promise<{ ended: boolean; run: RunRecord | undefined }> {
+  async end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer> {
     return this.runs.end(runId, status, reason, at);
   }
 

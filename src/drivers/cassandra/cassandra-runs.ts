@@ -1,6 +1,7 @@
 import type { types } from 'cassandra-driver';
 import { UnavailableError } from '../../core/errors.js';
 import { isEndStatus, type EndStatus, type ParentTurn, type RunOptions, type RunRecord } from '../../core/run.js';
+import type { EndAnswer } from '../../ports/run-store.js';
 import { isUndecided } from './cassandra-errors.js';
 import { millisecondsOf, textOf, type CassandraSession } from './cassandra-session.js';
 import { UncertainAttempts } from './uncertain-attempts.js';
@@ -70,19 +71,15 @@ export class CassandraRuns {
     return row && runOf(row);
   }
 
-  async end(
-    runId: string,
-    status: EndStatus,
-    reason: string | undefined,
-    at: number,
-  ): Promise<{ ended: boolean; run: RunRecord | undefined }> {
+  async end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer> {
     const what = JSON.stringify(['end', runId, status, at, reason ?? null]);
     return this.attempt(what, async (attempt) => {
       const params = [status, reason ?? null, at, attempt, runId];
       const decided = await this.decide('ending a run', this.endCql, params);
+      if (decided.wasApplied()) return { ended: true };
       const result = await this.session.readSerial('reading a run that ended', this.readCql, [runId]);
       const row = result.rows[0];
-      return { ended: decided.wasApplied() || row?.['ended_by'] === attempt, run: row && runOf(row) };
+      return row?.['ended_by'] === attempt ? { ended: true } : { ended: false, run: row && runOf(row) };
     });
   }
 

@@ -1,4 +1,4 @@
-import type { types, QueryOptions } from 'cassandra-driver';
+import type { ClientOptions, QueryOptions, types } from 'cassandra-driver';
 import { IllegalStateError } from '../../core/errors.js';
 import type { CassandraConnection } from './cassandra-client.js';
 import { translated } from './cassandra-errors.js';
@@ -7,6 +7,8 @@ import { InFlightLimit } from './in-flight-limit.js';
 
 /** Four times what keeps a node busy; a connection of the driver takes 2048. */
 const MOST_IN_FLIGHT = 256;
+
+export type Stamp = number | bigint;
 
 export interface Statement {
   readonly query: string;
@@ -19,11 +21,26 @@ export interface Statement {
  */
 export class CassandraSession {
   private readonly limit = new InFlightLimit(MOST_IN_FLIGHT);
+  private readonly takesBigInt: boolean;
+  private readonly options: QueryOptions;
+  private readonly batchOptions: QueryOptions;
 
   constructor(
     readonly connection: CassandraConnection,
     readonly schema: CassandraSchema,
-  ) {}
+  ) {
+    const { client, consistency, serialConsistency, readTimeoutMs } = connection;
+    const { options } = client as unknown as { options?: ClientOptions };
+    this.takesBigInt = options?.encoding?.useBigIntAsLong ?? false;
+    this.options = { prepare: true, isIdempotent: true, consistency, serialConsistency, readTimeout: readTimeoutMs };
+    this.batchOptions = { ...this.options, logged: true };
+  }
+
+  /** Microseconds as CQL's bigint, in the form in which this client takes large numbers. */
+  stamp(microseconds: number): Stamp {
+    const whole = Math.floor(microseconds);
+    return this.takesBigInt ? BigInt(whole) : whole;
+  }
 
   /** @param operation completes "Cassandra is not available for ..." */
   async execute(
@@ -34,7 +51,9 @@ export class CassandraSession {
   ): Promise<types.ResultSet> {
     const client = this.open();
     try {
-      return await this.limit.run(() => client.execute(query, [...params], { ...this.options(), ...extra }));
+      return await this.limit.run(() =>
+        client.execute(query, params as unknown[], extra ? { ...this.options, ...extra } : this.options),
+      );
     } catch (error) {
       throw translated(error, operation, this.schema);
     }
@@ -64,9 +83,10 @@ export class CassandraSession {
   /** Statements of one partition, applied as one or not at all. */
   async batch(operation: string, statements: readonly Statement[]): Promise<void> {
     const client = this.open();
-    const queries = statements.map(({ query, params }) => ({ query, params: [...params] }));
     try {
-      await this.limit.run(() => client.batch(queries, { ...this.options(), logged: true }));
+      // the driver only reads what it is given
+      const queries = statements as { query: string; params: unknown[] }[];
+      await this.limit.run(() => client.batch(queries, this.batchOptions));
     } catch (error) {
       throw translated(error, operation, this.schema);
     }
@@ -76,16 +96,6 @@ export class CassandraSession {
     if (this.connection.isClosed) throw new IllegalStateError('The Cassandra store is closed. Make a new one.');
     return this.connection.client;
   }
-
-  private options(): QueryOptions {
-    const { consistency, serialConsistency, readTimeoutMs } = this.connection;
-    return { prepare: true, isIdempotent: true, consistency, serialConsistency, readTimeout: readTimeoutMs };
-  }
-}
-
-/** Microseconds as CQL's bigint: text, which a client encodes however it is set up to hold large numbers. */
-export function stampOf(microseconds: number): string {
-  return String(Math.floor(microseconds));
 }
 
 /** Of a WRITETIME or a bigint column. */

@@ -1,6 +1,6 @@
 import type { RunStatus } from '../../core/run.js';
 import type { ForeignRun, StatusRow, StatusWrite } from '../../ports/run-store.js';
-import { millisecondsOf, numberOf, stampOf, textOf, type CassandraSession } from './cassandra-session.js';
+import { millisecondsOf, numberOf, textOf, type CassandraSession } from './cassandra-session.js';
 
 /** The two tables of the adapter's page: statuses, which clients poll, and contexts, which foreign clients write. */
 export class CassandraStatuses {
@@ -20,12 +20,12 @@ export class CassandraStatuses {
   }
 
   async write({ runId, status, reason, result, stamp, at }: StatusWrite): Promise<void> {
-    const params = [runId, status, reason ?? null, result ?? null, at, stampOf(stamp)];
+    const params = [runId, status, reason ?? null, result ?? null, at, this.session.stamp(stamp)];
     await this.session.execute('writing a status', this.writeCql, params);
   }
 
   async touch(runId: string, stamp: number, at: number): Promise<void> {
-    await this.session.execute('writing a status', this.touchCql, [stampOf(stamp), at, runId]);
+    await this.session.execute('writing a status', this.touchCql, [this.session.stamp(stamp), at, runId]);
   }
 
   async read(runId: string): Promise<StatusRow | undefined> {

@@ -1,6 +1,6 @@
 import type { Timer } from '../../core/timer.js';
 import type { TimerRows } from '../../ports/timers.js';
-import { millisecondsOf, stampOf, type CassandraSession } from './cassandra-session.js';
+import { millisecondsOf, type CassandraSession } from './cassandra-session.js';
 import { shardOf } from './cassandra-shards.js';
 
 /** Never change these two: rows would not be found any more. */
@@ -48,13 +48,13 @@ export class CassandraTimerRows implements TimerRows {
   async add(timer: Timer): Promise<void> {
     await this.session.execute('setting a timer', this.addCql, [
       ...keyOf(timer),
-      stampOf(timer.due * 1000),
+      this.session.stamp(timer.due * 1000),
       ttlOf(timer),
     ]);
   }
 
   async finish(timer: Timer): Promise<void> {
-    const params = [stampOf(timer.due * 1000), ttlOf(timer), ...keyOf(timer)];
+    const params = [this.session.stamp(timer.due * 1000), ttlOf(timer), ...keyOf(timer)];
     await this.session.execute('ending a timer', this.finishCql, params);
   }
 
@@ -74,7 +74,11 @@ export class CassandraTimerRows implements TimerRows {
 
   /** The moment is its own stamp: a lower one that comes late loses. */
   async setDoneBefore(moment: number): Promise<void> {
-    await this.session.execute('noting timers', this.setMarkCql, [MARK, Math.floor(moment), stampOf(moment * 1000)]);
+    await this.session.execute('noting timers', this.setMarkCql, [
+      MARK,
+      Math.floor(moment),
+      this.session.stamp(moment * 1000),
+    ]);
   }
 
   private async mark(): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 import type { types } from 'cassandra-driver';
 import type { TurnRecord, TurnStatus } from '../../core/run.js';
-import { millisecondsOf, numberOf, stampOf } from './cassandra-session.js';
+import { millisecondsOf, numberOf, type Stamp } from './cassandra-session.js';
 
 /** What people never filter by: one column of JSON. Its `action` is the exact one; the column is for people. */
 type Detail = Pick<
@@ -35,16 +35,28 @@ export const TURN_COLUMNS = [
   'output',
 ] as const;
 
-/** No column is ever null: see the schema. An empty text stands for what is absent. */
-export function turnParams(record: TurnRecord): unknown[] {
+/** The run, the columns, and the stamp of the write. No column is ever null: see the schema. An empty text stands for what is absent. */
+export function turnParams(runId: string, record: TurnRecord, stamp: Stamp): unknown[] {
   const { passes, action, taken, rescuer, dynamicNodes, batch, gather, writes, inputsWritten, error, awaiting } =
     record;
-  const detail: Detail = { passes, taken, writes, inputsWritten };
-  const present = { action, rescuer, dynamicNodes, batch, gather, error, awaiting };
+  const detail: Detail = {
+    passes,
+    taken,
+    writes,
+    inputsWritten,
+    action,
+    rescuer,
+    dynamicNodes,
+    batch,
+    gather,
+    error,
+    awaiting,
+  };
   return [
+    runId,
     record.nodeId,
     record.turn,
-    stampOf(record.token),
+    stamp,
     record.status,
     action ?? '',
     record.worker,
@@ -53,8 +65,9 @@ export function turnParams(record: TurnRecord): unknown[] {
     record.startedAt,
     record.endedAt,
     error?.message ?? '',
-    JSON.stringify({ ...detail, ...present }),
+    JSON.stringify(detail),
     record.output ?? '',
+    stamp,
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { types } from 'cassandra-driver';
 import type { StoredValue, ValueWrite } from '../../ports/run-store.js';
 import type { CassandraSchema } from './cassandra-schema.js';
-import { numberOf, stampOf, type CassandraSession, type Statement } from './cassandra-session.js';
+import { numberOf, type CassandraSession, type Stamp, type Statement } from './cassandra-session.js';
 
 const PAGE = 200;
 /** Some servers refuse a longer list. */
@@ -11,9 +11,11 @@ const IN_LIMIT = 25;
 export class CassandraValues {
   private readonly someCql: string;
   private readonly allCql: string;
+  private readonly insertCql: string;
 
   constructor(private readonly session: CassandraSession) {
     const table = session.schema.name('values');
+    this.insertCql = valueInsert(session.schema);
     this.allCql = `SELECT key, deleted, is_ref, value, WRITETIME(deleted) AS stamp FROM ${table} WHERE runid = ?`;
     this.someCql = `${this.allCql} AND key IN ?`;
   }
@@ -40,19 +42,25 @@ export class CassandraValues {
   /** Several keys under one stamp, as one mutation. */
   async write(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void> {
     if (values.length === 0) return;
-    const statements = values.map((value) => valueStatement(this.session.schema, runId, value, stamp));
+    const stampOfAll = this.session.stamp(stamp);
+    const statements = values.map((value) => valueStatement(this.insertCql, runId, value, stampOfAll));
     await this.session.batch('writing context values', statements);
   }
 }
 
+/** What `valueStatement` completes. */
+export function valueInsert(schema: CassandraSchema): string {
+  return `INSERT INTO ${schema.name('values')} (runid, key, deleted, is_ref, value) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`;
+}
+
 /** A deleted key is a row that says so: a tombstone would be gone some day, and what lies below would show again. */
-export function valueStatement(schema: CassandraSchema, runId: string, value: ValueWrite, stamp: number): Statement {
+export function valueStatement(query: string, runId: string, value: ValueWrite, stamp: Stamp): Statement {
   const isRef = value.deleted !== true && value.ref !== undefined;
   const deleted = value.deleted === true || (value.value === undefined && !isRef);
   const text = deleted ? '' : isRef ? JSON.stringify([value.ref.nodeId, value.ref.turn]) : value.value;
   return {
-    query: `INSERT INTO ${schema.name('values')} (runid, key, deleted, is_ref, value) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`,
-    params: [runId, value.key, deleted, isRef, text, stampOf(stamp)],
+    query,
+    params: [runId, value.key, deleted, isRef, text, stamp],
   };
 }
 

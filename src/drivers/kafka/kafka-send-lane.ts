@@ -1,4 +1,4 @@
-import { Partitioners, type Producer } from 'kafkajs';
+import type { Producer } from 'kafkajs';
 import { backoffMs, type Backoff } from '../../core/backoff.js';
 import { IllegalStateError, JobMalformedError } from '../../core/errors.js';
 import type { Logger } from '../../ports/logger.js';
@@ -6,6 +6,7 @@ import type { KafkaClient } from './kafka-client.js';
 import { pause, within } from './kafka-deadline.js';
 import { isMessageFault, isTooLarge } from './kafka-errors.js';
 import type { OutgoingMessage } from './kafka-messages.js';
+import { partitioner } from './kafka-partitioner.js';
 
 /** kafkajs groups the messages of a send in quadratic time. */
 const MAX_MESSAGES = 500;
@@ -43,7 +44,7 @@ export interface LaneSettings {
 export function openProducer(client: KafkaClient): LaneProducer {
   const { kafka, sever } = client.open({ repeated: true });
   const producer = kafka.producer({
-    createPartitioner: Partitioners.DefaultPartitioner,
+    createPartitioner: partitioner,
     allowAutoTopicCreation: false,
     idempotent: false,
     retry: { retries: 0 },

@@ -3,6 +3,7 @@ import { stableJson } from '../../core/plan.js';
 import { decodeRunCursor, encodeRunCursor, type RunCursor } from '../../core/run-cursor.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import type {
+  EndAnswer,
   ForeignRun,
   RunFilter,
   RunStore,
@@ -56,17 +57,12 @@ export class MemoryRunStore implements RunStore {
     return structuredClone(this.data.runs.get(runId));
   }
 
-  async end(
-    runId: string,
-    status: EndStatus,
-    reason: string | undefined,
-    at: number,
-  ): Promise<{ ended: boolean; run: RunRecord | undefined }> {
+  async end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer> {
     const before = this.data.runs.get(runId);
     if (before?.status !== 'running') return { ended: false, run: structuredClone(before) };
     const run: RunRecord = { ...before, status, endedAt: at, ...(reason === undefined ? {} : { reason }) };
     this.data.runs.set(runId, run);
-    return { ended: true, run: structuredClone(run) };
+    return { ended: true };
   }
 
   async list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {

@@ -194,9 +194,7 @@ describe('while running', () => {
     };
     await store.end(run.runId, 'completed', undefined, 1); // prepares the statement
     expect(await late(() => store.accept(run))).toMatchObject({ accepted: true });
-    expect(await late(() => store.end(run.runId, 'failed', 'why', 9))).toEqual({
-      ended: true,
-      run: { ...run, status: 'failed', reason: 'why', endedAt: 9 },
-    });
+    expect(await late(() => store.end(run.runId, 'failed', 'why', 9))).toEqual({ ended: true });
+    expect(await store.run(run.runId)).toEqual({ ...run, status: 'failed', reason: 'why', endedAt: 9 });
   }, 30_000);
 });
