@@ -11,12 +11,20 @@ export interface ReadyTurn {
 /**
  * Sends the messages of turns that are ready; resolves when they are durable. Messages of a run share a partition, those
  * of nodes that were added to it don't: the items of a batch spread over all partitions, and so over the fleet.
+ * @param isHere whether the turn goes on in this process anyway
  */
-export async function publishTurns(queue: JobQueue, run: ActiveRun, turns: readonly ReadyTurn[]): Promise<void> {
+export async function publishTurns<T extends ReadyTurn>(
+  queue: JobQueue,
+  run: ActiveRun,
+  turns: readonly T[],
+  isHere: (turn: T) => boolean = () => false,
+): Promise<void> {
   const { runId, plan } = run;
   await Promise.all(
-    turns.map(({ node, turn, origin }) =>
-      queue.publish({ runId, blueprintId: plan.id, nodeId: node, turn }, origin ? `${runId}/${node}` : undefined),
-    ),
+    turns.map((ready) => {
+      const { node, turn, origin } = ready;
+      const job = { runId, blueprintId: plan.id, nodeId: node, turn };
+      return queue.publish(job, origin ? `${runId}/${node}` : undefined, isHere(ready));
+    }),
   );
 }

@@ -218,7 +218,7 @@ export class TurnProcessor {
     }
     if (reserved === 0) permit.release();
     else permit.passOn(unused);
-    const owed = publishTurns(queue, run, answer.fired);
+    const owed = publishTurns(queue, run, answer.fired, ({ token }) => token !== undefined);
     if (answer.tooManyTurnsAt !== undefined) {
       const node = answer.tooManyTurnsAt;
       const most = this.parts.options.limits.maxTurnsPerRun;

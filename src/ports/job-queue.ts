@@ -49,8 +49,12 @@ export interface JobQueue {
   connect(): Promise<void>;
   /** Creates or verifies what the queue needs, as configured. @throws TopicMissingError */
   provision(): Promise<void>;
-  /** Resolves when the job is durable. `key` (default: the run id) chooses the partition. Retries for as long as the queue is open; rejects with IllegalStateError once it is closed. */
-  publish(job: Job, key?: string): Promise<void>;
+  /**
+   * Resolves when the job is durable. `key` (default: the run id) chooses the partition. Retries for as long as the queue
+   * is open; rejects with IllegalStateError once it is closed.
+   * @param canWait its turn is executed here already, so that the message may wait a moment for others to go with
+   */
+  publish(job: Job, key?: string, canWait?: boolean): Promise<void>;
   /** Parks a message that can never succeed, with its original bytes and the reason. Resolves when it is durable. */
   publishDead(message: RawMessage, reason: DeadLetterReason): Promise<void>;
   consume(handler: JobHandler): Promise<JobConsumer>;

@@ -10,6 +10,8 @@ import { partitioner } from './kafka-partitioner.js';
 
 /** kafkajs groups the messages of a send in quadratic time. */
 const MAX_MESSAGES = 500;
+/** So many are worth a send of their own. */
+const ENOUGH_MESSAGES = 200;
 /** Well below the largest batch that a broker takes by default (1 MiB). */
 const MAX_BYTES = 512 * 1024;
 const MESSAGE_OVERHEAD_BYTES = 64;
@@ -36,6 +38,8 @@ export interface LaneProducer {
 export interface LaneSettings {
   /** How long the broker may wait for its replicas. */
   readonly timeoutMs: number;
+  /** For so long messages that can wait are collected. */
+  readonly lingerMs: number;
   readonly random: () => number;
   readonly backoff?: Backoff;
 }
@@ -65,6 +69,9 @@ export function openProducer(client: KafkaClient): LaneProducer {
 export class KafkaSendLane {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
+  /** Something waits that must not wait longer than it has to. */
+  private hurries = false;
+  private linger: NodeJS.Timeout | undefined;
   private connected = false;
   private readonly closing = new AbortController();
 
@@ -87,20 +94,23 @@ export class KafkaSendLane {
 
   /**
    * Resolves when the message is durable.
+   * @param canWait it may wait `lingerMs` for others to go with
    * @throws IllegalStateError if the lane is closed first
    * @throws JobMalformedError if the broker can never take this message
    */
-  send(message: OutgoingMessage): Promise<void> {
+  send(message: OutgoingMessage, canWait = false): Promise<void> {
     if (this.closing.signal.aborted) return Promise.reject(this.closedError());
     return new Promise((resolve, reject) => {
       this.waiting.push({ message, bytes: sizeOf(message), resolve, reject });
-      this.running ??= this.run();
+      if (!canWait || this.settings.lingerMs === 0 || this.waiting.length >= ENOUGH_MESSAGES) this.hurry();
+      else if (!this.running) this.hurryLater();
     });
   }
 
   /** Sends what waits, as long as sending succeeds, and rejects the rest. Ends within `timeoutMs`, or little later. */
   async close(timeoutMs: number): Promise<void> {
     this.closing.abort();
+    this.hurry();
     const ignore = (error: unknown) => this.logger.debug(`The producer of '${this.topic}' did not close`, { error });
     if (this.running && !(await within(timeoutMs, this.running, ignore))) this.producer.sever();
     this.rejectWaiting();
@@ -108,14 +118,29 @@ export class KafkaSendLane {
     this.producer.sever();
   }
 
+  private hurry(): void {
+    clearTimeout(this.linger);
+    this.linger = undefined;
+    if (this.waiting.length === 0) return;
+    this.hurries = true;
+    this.running ??= this.run();
+  }
+
+  private hurryLater(): void {
+    this.linger ??= setTimeout(() => this.hurry(), this.settings.lingerMs);
+  }
+
   /** Never rejects: whatever fails is repeated or told to those who wait. */
   private async run(): Promise<void> {
-    while (this.waiting.length > 0) {
+    while (this.hurries && this.waiting.length > 0) {
       const batch = this.waiting.slice(0, this.lengthOfNextSend());
+      this.hurries = batch.length < this.waiting.length;
       await this.deliver(batch);
       this.waiting.splice(0, batch.length);
     }
     this.running = undefined;
+    this.hurries = false;
+    if (this.waiting.length > 0) this.hurryLater();
   }
 
   private lengthOfNextSend(): number {

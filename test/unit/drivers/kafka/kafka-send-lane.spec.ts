@@ -47,13 +47,13 @@ const brokerError = (type: string) =>
   Object.assign(new Error(type), { name: 'KafkaJSNonRetriableError', cause: Object.assign(new Error(type), { type }) });
 const message = (value: string) => ({ key: 'run', value });
 
-async function aLane() {
+async function aLane({ lingerMs = 0 } = {}) {
   const producer = new FakeProducer();
   const logger = new RecordingLogger();
   const lane = new KafkaSendLane(
     'jobs',
     producer,
-    { timeoutMs: 1000, random: () => 0, backoff: { firstMs: 1, maxMs: 5 } },
+    { timeoutMs: 1000, lingerMs, random: () => 0, backoff: { firstMs: 1, maxMs: 5 } },
     logger,
   );
   await lane.connect();
@@ -67,6 +67,49 @@ describe('a lane', () => {
     expect(producer.sends.map(({ values }) => values)).toEqual([['a'], ['b', 'c', 'd']]);
     expect(producer.mostInFlight).toBe(1);
     expect(lane.pending).toBe(0);
+  });
+
+  describe('messages that can wait', () => {
+    it('go together once the first of them has waited', async () => {
+      const { lane, producer } = await aLane({ lingerMs: 20 });
+      const sent = Promise.all(['a', 'b', 'c'].map((value) => lane.send(message(value), true)));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(producer.sends).toEqual([]);
+      await sent;
+      expect(producer.sends.map(({ values }) => values)).toEqual([['a', 'b', 'c']]);
+    });
+
+    it('go at once with one that cannot, in their order', async () => {
+      const { lane, producer } = await aLane({ lingerMs: 60_000 });
+      const waits = lane.send(message('a'), true);
+      await lane.send(message('b'));
+      await waits;
+      expect(producer.sends.map(({ values }) => values)).toEqual([['a', 'b']]);
+    });
+
+    it('wait for others also when they came during a send, and not for longer than one that cannot wait', async () => {
+      const { lane, producer } = await aLane({ lingerMs: 20 });
+      producer.onSend = () => 'later';
+      const first = lane.send(message('a'));
+      const waits = lane.send(message('b'), true);
+      producer.sends[0]?.answer();
+      await first;
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(producer.sends).toHaveLength(1);
+      producer.onSend = () => undefined;
+      await Promise.all([waits, lane.send(message('c'))]);
+      expect(producer.sends.map(({ values }) => values)).toEqual([['a'], ['b', 'c']]);
+    });
+
+    it('are sent when they have become many, and when the lane closes', async () => {
+      const { lane, producer } = await aLane({ lingerMs: 60_000 });
+      await Promise.all(Array.from({ length: 200 }, (_, i) => lane.send(message(String(i)), true)));
+      expect(producer.sends.map(({ values }) => values.length)).toEqual([200]);
+      const last = lane.send(message('last'), true);
+      await lane.close(1000);
+      await last;
+      expect(producer.sends.map(({ values }) => values.length)).toEqual([200, 1]);
+    });
   });
 
   it('sends at most 500 messages at a time', async () => {
@@ -107,7 +150,7 @@ describe('a lane', () => {
     const lane = new KafkaSendLane(
       'jobs',
       producer,
-      { timeoutMs: 1000, random: () => 0, backoff: { firstMs: 1, maxMs: 2 } },
+      { timeoutMs: 1000, lingerMs: 0, random: () => 0, backoff: { firstMs: 1, maxMs: 2 } },
       new RecordingLogger(),
     );
     await lane.send(message('a'));
