@@ -14,6 +14,7 @@ import {
 } from '../../core/sealed-records.js';
 import { reading, type ValueCipher } from '../../core/value-cipher.js';
 import type {
+  EndAnswer,
   ForeignRun,
   RunFilter,
   RunStore,
@@ -57,14 +58,9 @@ export class SealedRunStore implements RunStore {
     return stored && this.openRun(stored);
   }
 
-  async end(
-    runId: string,
-    status: EndStatus,
-    reason: string | undefined,
-    at: number,
-  ): Promise<{ ended: boolean; run: RunRecord | undefined }> {
+  async end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer> {
     const answer = await this.inner.end(runId, status, sealEndReason(this.cipher, runId, reason), at);
-    return { ended: answer.ended, run: answer.run && (await this.openRun(answer.run)) };
+    return answer.ended ? answer : { ended: false, run: answer.run && (await this.openRun(answer.run)) };
   }
 
   list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
