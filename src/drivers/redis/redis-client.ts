@@ -247,7 +247,7 @@ function isConnection(input: RedisInput): input is RedisConnection {
 }
 
 function isClusterInput(input: RedisInput): input is RedisClusterInput {
-  return typeof input === 'object' && 'cluster' in input && Array.isArray(input.cluster);
+  return typeof input === 'object' && Array.isArray((input as { cluster?: unknown }).cluster);
 }
 
 function isCluster(redis: RedisConnection): redis is Cluster {
