@@ -44,7 +44,9 @@ describe('a large batch on servers', () => {
       ...servers.options,
       runtime: { registry, blueprints: { batch: blueprint } },
     });
-    const app = await NestFactory.createApplicationContext(module, { logger: process.env['LOGS'] ? undefined : ['fatal'] });
+    const app = await NestFactory.createApplicationContext(module, {
+      logger: process.env['LOGS'] ? undefined : ['fatal'],
+    });
     app.enableShutdownHooks();
     apps.push(app);
     return app;
