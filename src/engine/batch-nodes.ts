@@ -4,7 +4,7 @@ import { internalKey } from '../core/context-view.js';
 import { sharedDepth } from '../core/leads.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { TurnInfo } from './node-execution.js';
-import { RunContext, type ContextSources } from './run-context.js';
+import { EngineValue, RunContext, type ContextSources } from './run-context.js';
 
 /** So many items of a batch are open at a time, over the whole fleet. */
 export const BATCH_WINDOW = 500;
@@ -133,7 +133,7 @@ async function scatter(nodeId: string, params: BatchParams, within: NodeContext)
   await context.set(`${gather}_hasMore`, false);
   if (items.length <= MOST_LISTED) await context.set(workersKey(gather), workerNodeIds);
   const scattered: Scattered = { ...batch, passes: turn.passes };
-  await context.set(scatteredKey(gather, nodeId), scattered);
+  await context.set(scatteredKey(gather, nodeId), new EngineValue(scattered));
   const result = { output: { gatherNodeId: gather, hasMore: false }, [BATCH]: batch };
   return result;
 }

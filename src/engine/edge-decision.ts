@@ -3,7 +3,7 @@ import { overrideKey } from '../core/context-view.js';
 import type { PlanNode } from '../core/plan.js';
 import type { ActiveRun } from './active-run.js';
 import type { ExecutionContext, FlowcraftRuntime } from './flowcraft-runtime.js';
-import type { RunContext } from './run-context.js';
+import { EngineValue, type RunContext } from './run-context.js';
 
 export interface EdgeDecision {
   /** Targets to which an edge was taken. */
@@ -35,7 +35,7 @@ export async function decideEdges(
     await showEarlierEdges(run, target, edge, context);
     const declared = run.plan.nodes.get(target.id)?.definition.inputs;
     await runtime.applyEdgeTransform(edge, result as NodeResult, target, state, predecessors, run.executionId);
-    if (edge.transform !== undefined && declared !== undefined) context.mark(overrideKey(target.id));
+    if (edge.transform !== undefined && declared !== undefined) await context.set(overrideKey(target.id), new EngineValue(true));
     inputs.set(`_inputs.${target.id}`, { isOutput: edge.transform === undefined });
   }
   return { taken: [...new Set(matched.map(({ node: t }) => t.id))], inputs };

@@ -10,6 +10,11 @@ import type { Persistence } from './persistence.js';
 
 type Change = { value: unknown } | 'deleted';
 
+/** What the engine sets a key of its own to, through whatever flowcraft puts around a context. */
+export class EngineValue {
+  constructor(readonly value: unknown) {}
+}
+
 /** What a context needs to read a run's stored values. */
 export interface ContextSources {
   readonly store: RunStore;
@@ -63,13 +68,12 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
 
   async set(key: string, value: unknown): Promise<void> {
     assertContextKey(key, { runId: this.run.runId });
-    if (isInternalKey(key)) throw new ContextKeyRefusedError(key, { runId: this.run.runId });
+    if (isInternalKey(key)) {
+      if (!(value instanceof EngineValue)) throw new ContextKeyRefusedError(key, { runId: this.run.runId });
+      this.changes.set(key, { value: value.value });
+      return;
+    }
     this.changes.set(key, { value });
-  }
-
-  /** Sets a key that belongs to the engine. */
-  mark(key: string): void {
-    this.changes.set(key, { value: true });
   }
 
   async delete(key: string): Promise<boolean> {
