@@ -35,7 +35,8 @@ export async function decideEdges(
     await showEarlierEdges(run, target, edge, context);
     const declared = run.plan.nodes.get(target.id)?.definition.inputs;
     await runtime.applyEdgeTransform(edge, result as NodeResult, target, state, predecessors, run.executionId);
-    if (edge.transform !== undefined && declared !== undefined) await context.set(overrideKey(target.id), new EngineValue(true));
+    if (edge.transform !== undefined && declared !== undefined)
+      await context.set(overrideKey(target.id), new EngineValue(true));
     inputs.set(`_inputs.${target.id}`, { isOutput: edge.transform === undefined });
   }
   return { taken: [...new Set(matched.map(({ node: t }) => t.id))], inputs };
