@@ -115,7 +115,8 @@ export class Finisher {
       this.announce(runId, final),
     ]);
     for (const listener of this.listeners) listener(run, final, errors);
-    if (final === 'failed') this.logger.warn(`Run failed: ${finalReason ?? 'no reason is known'}`, { runId });
+    if (final === 'failed')
+      this.logger.warn(`Run failed: ${summaryOf(errors)}`, { runId }); // not the nodes' own words, which may hold payloads
     else this.logger.debug(`Run ended: ${final}.`, { runId });
     return final;
   }
@@ -249,4 +250,13 @@ function reasonOf(errors: readonly NodeError[]): string | undefined {
   const own = first.cause && first.cause.message !== first.message ? `: ${first.cause.message}` : '';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
   return `${first.message}${own}${more}`;
+}
+
+function summaryOf(errors: readonly NodeError[]): string {
+  const nodes = [...new Set(errors.map((e) => e.nodeId))];
+  if (nodes.length === 0) return 'no node did.';
+  return `${nodes
+    .slice(0, 5)
+    .map((id) => `'${id}'`)
+    .join(', ')}${nodes.length > 5 ? ` and ${nodes.length - 5} more` : ''}.`;
 }

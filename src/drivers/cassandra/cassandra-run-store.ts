@@ -66,7 +66,7 @@ export class CassandraRunStore implements RunStore {
   /** @throws SchemaMissingError, ConfigurationError if a table has another shape, UnavailableError */
   async provision(): Promise<void> {
     await this.provisioner.provision();
-    await this.timers.begin();
+    if (!this.provisioner.isOff) await this.timers.begin();
   }
 
   async close(): Promise<void> {

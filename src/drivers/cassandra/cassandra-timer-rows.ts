@@ -69,6 +69,7 @@ export class CassandraTimerRows implements TimerRows {
   }
 
   async doneBefore(): Promise<number> {
+    await this.begin();
     return (await this.mark()) ?? Date.now() - BUCKET_MS;
   }
 

@@ -27,7 +27,7 @@ const NAME = 'secured';
 const REDIS_RIGHTS = [
   `~${NAME}:*`,
   `&${NAME}:*`,
-  ...['+auth', '+hello', '+ping', '+quit', '+select', '+client|setname', '+client|setinfo', '+info'],
+  ...['+auth', '+hello', '+ping', '+quit', '+select', '+client|setname', '+info'],
   ...['+eval', '+evalsha', '+publish', '+subscribe', '+time'],
   ...['+get', '+set', '+del', '+exists', '+incr', '+expire', '+pexpire'],
   ...['+hget', '+hmget', '+hgetall', '+hset', '+hexists', '+zadd', '+zrem', '+zrange', '+zrangebyscore'],
