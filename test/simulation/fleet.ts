@@ -1,5 +1,4 @@
 import type { NodeRegistry, WorkflowBlueprint } from 'flowcraft';
-import { DEFAULT_OPTIONS } from '../../src/composition/default-options.js';
 import type { EngineOptions } from '../../src/engine/engine-options.js';
 import { delay } from '../../src/ports/clock.js';
 import { registryOf, type Lab } from './lab.js';
@@ -22,7 +21,15 @@ const OPTIONS: EngineOptions = {
     unroutableDelayMs: 2_000,
   },
   client: { callTimeoutMs: 15_000 },
-  limits: { ...DEFAULT_OPTIONS.limits, maxTurnsPerRun: 500 },
+  limits: {
+    maxValueBytes: 1_000_000,
+    maxValueDepth: 1_000,
+    maxContextBytes: 4_000_000,
+    maxResultBytes: 1_000_000,
+    maxFanOut: 10_000,
+    maxBlueprintNodes: 5_000,
+    maxTurnsPerRun: 500,
+  },
   reconciler: { stalledThresholdSeconds: STALLED_SECONDS, maxRunsPerSweep: 20 },
 };
 
