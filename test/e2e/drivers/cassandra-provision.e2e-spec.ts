@@ -2,7 +2,17 @@ import { CassandraFixture, newKeyspace, pageCommands } from '../../support/cassa
 import { runRecord } from '../../support/run-records.js';
 
 const fixture = new CassandraFixture();
-const TABLES = ['blueprints', 'context_values', 'contexts', 'node_turns', 'run_index', 'runs', 'statuses'];
+const TABLES = [
+  'blueprints',
+  'context_values',
+  'contexts',
+  'node_turns',
+  'run_index',
+  'runs',
+  'statuses',
+  'timer_marks',
+  'timers',
+];
 
 async function tablesOf(keyspace: string): Promise<string[]> {
   const query = 'SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?';
