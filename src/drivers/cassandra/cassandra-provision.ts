@@ -39,11 +39,6 @@ export class CassandraProvisioner {
     private readonly logger: Logger,
   ) {}
 
-  /** Nobody looks whether the tables are there. */
-  get isOff(): boolean {
-    return this.settings.tables === 'off';
-  }
-
   /** @throws SchemaMissingError, ConfigurationError if a table is there but has another shape */
   async provision(): Promise<void> {
     const { keyspace = 'create', tables = 'create' } = this.settings;

@@ -66,7 +66,6 @@ export class CassandraRunStore implements RunStore {
   /** @throws SchemaMissingError, ConfigurationError if a table has another shape, UnavailableError */
   async provision(): Promise<void> {
     await this.provisioner.provision();
-    if (!this.provisioner.isOff) await this.timers.begin();
   }
 
   async close(): Promise<void> {

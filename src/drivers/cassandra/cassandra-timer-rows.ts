@@ -24,6 +24,8 @@ export class CassandraTimerRows implements TimerRows {
   private readonly markCql: string;
   private readonly setMarkCql: string;
 
+  private hasBegun = false;
+
   constructor(private readonly session: CassandraSession) {
     const timers = session.schema.name('timers');
     const marks = session.schema.name('timerMarks');
@@ -40,12 +42,15 @@ export class CassandraTimerRows implements TimerRows {
     this.setMarkCql = `INSERT INTO ${marks} (name, moment) VALUES (?, ?) USING TIMESTAMP ?`;
   }
 
-  /** The first process ever says since when there can be timers: before that, nobody has to look. */
-  async begin(): Promise<void> {
+  /** Whoever is the first to need it says since when there can be timers: before that, nobody has to look. */
+  private async begin(): Promise<void> {
+    if (this.hasBegun) return;
     if ((await this.mark()) === undefined) await this.setDoneBefore(Date.now() - BUCKET_MS);
+    this.hasBegun = true;
   }
 
   async add(timer: Timer): Promise<void> {
+    await this.begin();
     await this.session.execute('setting a timer', this.addCql, [
       ...keyOf(timer),
       this.session.stamp(timer.due * 1000),

@@ -144,7 +144,7 @@ describe('verifying', () => {
     expect(error.message).toContain("set provision.tables to 'create'");
     expect(error.message).toContain(`ALTER TABLE ${keyspace}.statuses ADD result text;`);
     const statements = error.message.split('\n').slice(1);
-    expect(statements).toHaveLength(7);
+    expect(statements).toHaveLength(TABLES.length);
     await fixture.run(...statements);
     await fixture.ready({ keyspace, provision: verify });
   }, 30_000);
