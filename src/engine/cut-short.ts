@@ -56,11 +56,12 @@ export async function cutShort(
   return { stamp: highest, executing, waiting };
 }
 
-/** Their results are dropped, although some of them may have written theirs by now. */
+/** What has recorded its result is not among them, even if the ledger does not know: it may have been accepted before. */
 function executingTurns(state: LedgerState, rows: readonly TurnRecord[], now: number): TurnRecord[] {
   return state.turns().flatMap((turn): TurnRecord[] => {
     if (turn.state !== 'C' || turn.worker === NOBODY) return [];
     const row = rows.find((r) => r.nodeId === turn.node && r.turn === turn.turn);
+    if (row && (row.status === 'completed' || row.status === 'failed')) return [];
     return [
       {
         nodeId: turn.node,
@@ -72,7 +73,7 @@ function executingTurns(state: LedgerState, rows: readonly TurnRecord[], now: nu
         writes: [],
         inputsWritten: [],
         worker: workerOf(turn.worker),
-        attempts: row && row.status !== 'awaiting' ? row.attempts : (row?.attempts ?? 0) + 1,
+        attempts: row?.status === 'cancelled' ? row.attempts : (row?.attempts ?? 0) + 1,
         claims: row?.claims ?? 1,
         // a token is the time at which it was granted
         startedAt: row?.startedAt ?? Math.min(now, Math.floor(turn.token / 1000)),
