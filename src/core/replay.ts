@@ -22,6 +22,8 @@ export interface ReplayOptions {
   /** For so long nobody else can claim what is open: living executors claim theirs again first. */
   readonly graceMs: number;
   readonly maxTurns: number;
+  /** Hears of each row which other one made its turn ready. */
+  readonly follows?: (row: TurnRecord, cause: TurnRecord) => void;
   /** Milliseconds since 1970: a run of which nothing is recorded waits until then. */
   readonly startAt?: number | undefined;
 }
@@ -41,9 +43,10 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
   const isDelayed = rows.length === 0 && (options.startAt ?? 0) * 1000 > now;
   ledger.open(starts, String(token), token, isDelayed);
   const ready: TurnRecord[] = [];
-  const take = (node: string, turn: string) => {
+  const take = (node: string, turn: string, cause?: TurnRecord) => {
     const row = byTurn.get(key(node, turn));
     if (!row || !byTurn.delete(key(node, turn))) return;
+    if (cause) options.follows?.(row, cause);
     const at = ready.findIndex((other) => other.token > row.token);
     if (at < 0) ready.push(row);
     else ready.splice(at, 0, row);
@@ -77,7 +80,7 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
       },
       now,
     );
-    if (answer.kind === 'accepted') for (const fired of answer.fired) take(fired.node, fired.turn);
+    if (answer.kind === 'accepted') for (const fired of answer.fired) take(fired.node, fired.turn, row);
   }
   for (const open of ledger.turns()) {
     // One that is queued here may have been the one that was executed.
@@ -95,20 +98,6 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
     });
   }
   return ledger;
-}
-
-/** Whether the journal holds turns that only this one can have made ready: it was accepted then, whatever the ledger knows. */
-export function isBuiltUpon(plan: BlueprintPlan, rows: readonly TurnRecord[], row: TurnRecord): boolean {
-  const own = key(row.nodeId, row.turn);
-  const others = rows.filter((other) => key(other.nodeId, other.turn) !== own);
-  const token = Math.max(...rows.map((other) => other.token));
-  const reached = (some: readonly TurnRecord[]) =>
-    replayJournal(plan, some, { token, now: 0, graceMs: 0, maxTurns: Infinity })
-      .turns()
-      .filter((turn) => turn.state === 'D' || turn.state === 'W')
-      .map((turn) => key(turn.node, turn.turn));
-  const without = new Set(reached(others));
-  return reached(rows).some((name) => name !== own && !without.has(name));
 }
 
 function key(node: string, turn: string): string {

@@ -56,12 +56,15 @@ export async function cutShort(
   return { stamp: highest, executing, waiting };
 }
 
-/** What has recorded its result is not among them, even if the ledger does not know: it may have been accepted before. */
+/**
+ * Turns without an outcome in the journal. One that is there stays, although it may not have been accepted: the ledger
+ * does not tell after it has lost its latest writes.
+ */
 function executingTurns(state: LedgerState, rows: readonly TurnRecord[], now: number): TurnRecord[] {
   return state.turns().flatMap((turn): TurnRecord[] => {
     if (turn.state !== 'C' || turn.worker === NOBODY) return [];
     const row = rows.find((r) => r.nodeId === turn.node && r.turn === turn.turn);
-    if (row && (row.status === 'completed' || row.status === 'failed')) return [];
+    if (row && row.status !== 'awaiting' && row.status !== 'cancelled') return [];
     return [
       {
         nodeId: turn.node,

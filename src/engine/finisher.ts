@@ -132,7 +132,8 @@ export class Finisher {
     );
     if (row && isEndStatus(row.status)) return;
     const { open, awaiting, token } = state.counts();
-    const isCutShort = open + awaiting > 0 || state.fields.size === 0;
+    // nothing is left to do in a run that has completed, whatever the ledger still knows
+    const isCutShort = status !== 'completed' && (open + awaiting > 0 || state.fields.size === 0);
     await this.finish(run, status, reason, { stamp: Math.max(now, token) + 1, hasErrors: true, isCutShort });
   }
 

@@ -1,5 +1,6 @@
 import { replayJournal } from '../core/replay.js';
 import { restamp, type RestampedTurn } from '../core/restamp.js';
+import { tornRows } from '../core/torn-rows.js';
 import { isEndStatus, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -80,11 +81,14 @@ export class Rebuilder {
   private async install(run: ActiveRun, lock: RebuildLock): Promise<boolean> {
     const { store, ledger, logger, options } = this.parts;
     const { runId, plan } = run;
-    const [record, [rows, values]] = await Promise.all([store.run(runId), this.recorded(runId)]);
+    const [record, [all, values]] = await Promise.all([store.run(runId), this.recorded(runId)]);
+    const torn = tornRows(plan, all, values);
+    const rows = all.filter((row) => !torn.includes(row));
     const foreign = rows.length === 0 ? await store.foreign(runId) : undefined;
-    const stamps = [...rows.map((row) => row.token), ...values.map((value) => value.stamp), foreign?.stamp ?? 0];
+    const stamps = [...all.map((row) => row.token), ...values.map((value) => value.stamp), foreign?.stamp ?? 0];
     const first = stamps.reduce((highest, stamp) => Math.max(highest, stamp + 1), lock.takenAt);
-    const restamped = restamp(rows, values, first);
+    const kept = values.filter((value) => !torn.some((row) => row.token === value.stamp));
+    const restamped = restamp(rows, kept, first);
     if (!(await this.rewrite(runId, restamped, lock))) return false;
     const state = replayJournal(
       plan,

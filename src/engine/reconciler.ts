@@ -1,4 +1,5 @@
 import type { LedgerState } from '../core/ledger-state.js';
+import { isEndStatus } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -95,8 +96,9 @@ export class Reconciler {
   }
 
   /**
-   * Running runs that nobody watches although they have something to do: the ledger was lost, they never got that far, or
-   * the answer that they waited for was lost with whoever gave it, or with the ledger's latest writes.
+   * Runs that have ended without anybody having said so, and running ones that nobody watches although they have
+   * something to do: the ledger was lost, they never got that far, or the answer that they waited for was lost with
+   * whoever gave it, or with the ledger's latest writes.
    */
   private async forgotten(thresholdMs: number, limit: number): Promise<string[]> {
     if (limit === 0) return [];
@@ -111,7 +113,11 @@ export class Reconciler {
     const found: string[] = [];
     for (const runId of page.runIds) {
       const run = await this.store.run(runId);
-      if (run?.status !== 'running') continue;
+      if (!run) continue;
+      if (isEndStatus(run.status)) {
+        if (!isEndStatus((await this.store.status(runId))?.status ?? '')) found.push(runId);
+        continue;
+      }
       const state = await this.ledger.read(runId);
       if (state.fields.size === 0 || isStranded(state, now * 1000) || (await this.isBehind(runId, state)))
         found.push(runId);

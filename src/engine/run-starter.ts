@@ -140,10 +140,11 @@ export class RunStarter {
     await Promise.all([
       this.persistence.until(() => this.open(run, now, acceptedAt), { runId }),
       this.persistence.until(
-        () => this.writeFirstStatus(runId, now - 1, isDelayed(run, now) && !run.record.parent ? 'awaiting' : 'running'),
-        {
-          runId,
+        () => {
+          const status = isDelayed(run, now) && !run.record.parent ? 'awaiting' : 'running';
+          return this.writeFirstStatus(run, now, status);
         },
+        { runId },
       ),
       this.persistence.until(() => this.ledger.touch([runId]), { runId }),
     ]);
@@ -170,20 +171,19 @@ export class RunStarter {
     const { runId } = run;
     if (!(await this.persistence.until(() => this.store.status(runId), { runId }))) {
       const now = await this.persistence.until(() => this.ledger.now(), { runId });
-      // below every token of the run, which may have begun to work meanwhile
-      await this.persistence.until(() => this.writeFirstStatus(runId, Math.min(now, run.record.createdAt * 1000)), {
-        runId,
-      });
+      await this.persistence.until(() => this.writeFirstStatus(run, now), { runId });
     }
     await this.persistence.until(() => this.ledger.touch([runId]), { runId });
     await this.queue.publish(probeOf(run));
   }
 
+  /** Below every token of the run, which may have begun to work meanwhile, and below its end. */
   private async writeFirstStatus(
-    runId: string,
-    stamp: number,
+    { runId, record }: ActiveRun,
+    now: number,
     status: 'running' | 'awaiting' = 'running',
   ): Promise<void> {
+    const stamp = Math.min(now - 1, record.createdAt * 1000);
     await this.store.writeStatus({ runId, status, stamp, at: this.clock.now() });
   }
 }

@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache';
 import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
 import { FlowcraftKafkaError } from '../core/errors.js';
-import { isBuiltUpon } from '../core/replay.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
+import { tornRows } from '../core/torn-rows.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { StoredValue, TurnWrite } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
@@ -120,10 +120,8 @@ export class TurnExecutor {
   }
 
   /**
-   * What an earlier claimant has written for this turn, to be written again under the new token. Undefined if it
-   * cannot be trusted any more: a key that it wrote was overwritten since, by a rebuild that did not know of it or by
-   * another node; the turn is then executed again. Unless other turns have followed from it: a ledger that has lost its
-   * latest writes does not know that it was accepted.
+   * What an earlier claimant has written for this turn, to be written again under the new token. Undefined if a rebuild
+   * that did not know of it has put older values above what it wrote; the turn is then executed again.
    */
   async adopt(run: ActiveRun, row: TurnRecord, token: number): Promise<TurnWrite | undefined> {
     const { store, persistence } = this.sources;
@@ -133,7 +131,8 @@ export class TurnExecutor {
       cells.find((cell) => cell.key === key && cell.stamp === row.token);
     if (row.writes.some((key) => own(key) === undefined)) {
       const rows = await persistence.until(() => store.turns(run.runId, false), { runId: run.runId });
-      if (!isBuiltUpon(run.plan, rows, row)) return undefined;
+      const others = rows.filter((other) => other.nodeId !== row.nodeId || other.turn !== row.turn);
+      if (tornRows(run.plan, [...others, row], cells).includes(row)) return undefined;
     }
     const values = keys.flatMap((key) => {
       const cell = own(key);

@@ -44,7 +44,8 @@ export class TurnOutcomes {
     const inTime = () => this.leases.holds(grant.askedAt);
     const row = claimed.row === 'unread' ? await this.look(run, name) : claimed.row;
     if (row && row.token >= token) return { floor: row.token, inTime };
-    if (pending && (!row || row.token <= pending.record.token))
+    // another's row is there before this one was written: it may have been accepted, in a ledger that has lost its latest writes
+    if (pending && (!row || row.token === pending.record.token))
       return { write: { ...pending, record: { ...pending.record, token } }, inTime };
     const isNextAttempt = row && isRetry(row) && (grant.pauseIsOver || (wakeUpTime(row) ?? 0) <= this.clock.now());
     const adopted = row && !isNextAttempt && (await this.executor.adopt(run, row, token));

@@ -151,7 +151,7 @@ export class Callers {
         intent.onDone?.();
       },
       (error: unknown) => {
-        if (intent.accepts(error)) intent.state = 'done';
+        if (intent.accepts(error) || !this.fleet.isOpen) intent.state = 'done';
         else if (
           error instanceof UnavailableError ||
           error instanceof CallTimeoutError ||

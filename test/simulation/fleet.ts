@@ -55,7 +55,7 @@ export class Fleet {
   readonly slots: Slot[] = [];
   /** Called when a new process has taken the place of one that died. */
   onReplaced: ((gone: SimulatedProcess) => void) | undefined;
-  private isOpen = true;
+  isOpen = true;
 
   constructor(
     readonly world: World,

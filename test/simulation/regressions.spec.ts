@@ -190,4 +190,54 @@ describe('found by the simulation', () => {
     );
     expect(await finishOn(worker)).toBe(4);
   });
+
+  it('a rebuild does not accept what came too late for the rebuild before it, if its values are lost', async () => {
+    const deliver = await loseWorkerWritingB();
+    const second = world.spawn('w2', configure);
+    const run = await world.complete(second.engine.runs.find('r'));
+    if (!run) throw new Error('unreachable');
+    world.servers.ledger.clear();
+    await world.complete(second.engine.prober.probe(run));
+    deliver(); // its row is the first of its turn; its value is older than what the rebuild has written again
+    await world.run({ forMs: 100 });
+    world.servers.ledger.clear();
+    expect(await finishOn(second)).toBe(4);
+  });
+
+  it('a run that was ended by a process that was lost before it said so is found, also without the ledger', async () => {
+    await start('wait');
+    await until('awaiting');
+    await world.run({ forMs: 1_000 });
+    const lost = worker;
+    intercept(
+      (step) => step.process === lost && step.server === 'cassandra' && step.method === 'end',
+      (next) => next().finally(() => lost.kill()),
+    );
+    void worker.engine.client.cancel('r', undefined);
+    await world.run({ forMs: 20_000 });
+    world.servers.ledger.clear();
+    worker = world.spawn('w2', configure);
+    await world.complete(worker.engine.reconciler.sweep(0));
+    expect(await until('cancelled')).toBe(true);
+  });
+
+  it('a run that is cancelled while whoever started it is slow stays so for those who wait', async () => {
+    const other = world.spawn('c1', configure);
+    intercept(
+      (step) => step.process === worker && step.method === 'accept',
+      async (next) => {
+        const answer = await next();
+        worker.pause();
+        return answer;
+      },
+    );
+    const started = worker.engine.client.start('wait', {}, { runId: 'r' });
+    await world.run({ until: () => worker.state === 'paused', forMs: 1_000 });
+    await world.complete(other.engine.client.cancel('r', undefined));
+    expect(status()).toBe('cancelled');
+    worker.wake();
+    await world.complete(started);
+    expect(status()).toBe('cancelled');
+    other.engine.close();
+  });
 });
