@@ -27,7 +27,7 @@ import { Finisher } from './finisher.js';
 import { FlowcraftRuntime } from './flowcraft-runtime.js';
 import { EngineJobHandler } from './job-handler.js';
 import { Intake } from './intake.js';
-import { LeaseKeeper } from './lease-keeper.js';
+import { LeaseKeeper, RunCancelled } from './lease-keeper.js';
 import { Permits } from './permits.js';
 import { Persistence } from './persistence.js';
 import { Prober } from './prober.js';
@@ -48,6 +48,7 @@ import { TurnOutcomes } from './turn-outcome.js';
 import { TurnProcessor } from './turn-processor.js';
 import { TurnSettler } from './turn-settler.js';
 import { TurnTimers } from './turn-timers.js';
+import { Waits } from './waits.js';
 import { Worker } from './worker.js';
 
 /** The servers and the environment that an engine works with. */
@@ -198,17 +199,9 @@ export class Engine {
       random: () => ids.random(),
     });
     const turnTimers: TurnTimers = new TurnTimers({ keeper: timers, waiting, ledger, queue, sources, clock });
-    const armed = async (run: ActiveRun, name: TurnName) => {
-      const row = await waiting.find(run.runId, name);
-      if (row) await turnTimers.arm(run.runId, row);
-      await runTimers.arm(run.record);
-      return row;
-    };
-    const beganToWait = async (run: ActiveRun, name: TurnName) => {
-      const row = await armed(run, name);
-      if (row?.awaiting?.childRunId !== undefined) await children.beganToWait(run, name);
-    };
-    rebuilder.onWaiting = async (run, name) => void (await armed(run, name));
+    const waits = new Waits(waiting, turnTimers, runTimers, children);
+    const beganToWait = (run: ActiveRun, name: TurnName) => waits.beganToWait(run, name);
+    rebuilder.onWaiting = async (run, name) => void (await waits.arm(run, name));
     flowcraft.replace(SubflowNode, children.nodeClass());
     const batches = new BatchNodes(runs, sources);
     flowcraft.replace(BatchScatterNode, batches.scatter());
@@ -309,13 +302,5 @@ export class Engine {
     this.endWaits();
     this.unsubscribe?.();
     this.stopped.abort();
-  }
-}
-
-/** Why the signal of a running node was aborted. */
-export class RunCancelled extends Error {
-  constructor() {
-    super('The run was cancelled, or has failed.');
-    this.name = 'AbortError';
   }
 }

@@ -12,6 +12,14 @@ export class ClaimLost extends Error {
   }
 }
 
+/** Why the signal of a running node was aborted: its run was ended. */
+export class RunCancelled extends Error {
+  constructor() {
+    super('The run was cancelled, or has failed.');
+    this.name = 'AbortError';
+  }
+}
+
 export interface HeldClaim {
   readonly runId: string;
   readonly nodeId: string;

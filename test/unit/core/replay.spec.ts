@@ -35,6 +35,23 @@ describe('a replayed ledger', () => {
     expect(turnsOf(state)).toEqual(['a@1 waiting']);
   });
 
+  it('has a node that pauses between attempts waiting until its pause is over, and open after that', () => {
+    const paused = (at: number) =>
+      turnRecord('a', { status: 'awaiting', awaiting: { reason: 'retry', wakeUpAt: new Date(at).toISOString() } });
+    expect(turnsOf(replayJournal(diamond, [paused(NOW / 1000 + 1)], options))).toEqual(['a@1 waiting']);
+    expect(turnsOf(replayJournal(diamond, [paused(NOW / 1000)], options))).toEqual(['a@1 open']);
+  });
+
+  it('of a delayed run waits until its time, and not once something is recorded', () => {
+    const later = { ...options, startAt: NOW / 1000 + 1 };
+    const delayed = replayJournal(diamond, [], later);
+    expect(turnsOf(delayed)).toEqual(['a@1 waiting']);
+    expect(delayed.counts()).toMatchObject({ open: 0, awaiting: 1 });
+    expect(turnsOf(replayJournal(diamond, [], { ...options, startAt: NOW / 1000 }))).toEqual(['a@1 open']);
+    const begun = replayJournal(diamond, [turnRecord('a', { taken: ['b', 'c'] })], later);
+    expect(turnsOf(begun)).toEqual(['a@1 done', 'b@1 open', 'c@1 open']);
+  });
+
   it('leaves out rows of turns that never became ready', () => {
     const rows = [turnRecord('d', { token: 3 }), turnRecord('b', { token: 2, taken: ['d'] }), turnRecord('nobody')];
     expect(turnsOf(replayJournal(diamond, rows, options))).toEqual(['a@1 open']);
