@@ -36,6 +36,8 @@ export class Finisher {
   onChildEnd: ((child: ActiveRun) => Promise<void>) | undefined;
   /** Ends the child runs of turns that were interrupted. */
   onCutShort: ((run: ActiveRun, interrupted: Interrupted) => Promise<void>) | undefined;
+  /** Ends under way here, by run: the messages of many turns of one run may find at once that it has no work left. */
+  private readonly underWay = new Map<string, Promise<EndStatus>>();
   private readonly listeners = new Set<(run: ActiveRun, status: RunStatus, errors: readonly NodeError[]) => void>();
 
   constructor(
@@ -68,7 +70,12 @@ export class Finisher {
       return;
     }
     const status = counts.failed && (isFailFast || !counts.rescued) ? 'failed' : 'completed';
-    await this.finish(run, status, undefined, { stamp: counts.token + 1, hasErrors: counts.failed });
+    const ending = { stamp: counts.token + 1, hasErrors: counts.failed };
+    const { runId } = run;
+    const others = this.underWay.get(runId);
+    const own = others ?? this.finish(run, status, undefined, ending).finally(() => this.underWay.delete(runId));
+    this.underWay.set(runId, own);
+    await own;
   }
 
   /**
@@ -218,17 +225,18 @@ export class Finisher {
 
   private async result(run: ActiveRun, status: EndStatus, errors: readonly NodeError[]): Promise<string | undefined> {
     if (status === 'cancelled') return JSON.stringify({ context: {}, serializedContext: '{}', status });
-    const context = { ...(await new RunContext(run, this.sources).toJSON()), _executionId: run.executionId };
+    const most = this.options.limits.maxResultBytes;
+    const head = { status, ...(errors.length > 0 ? { errors } : {}) };
+    const values = await new RunContext(run, this.sources).toJSON(most);
+    if (!values) return JSON.stringify(head);
+    const context = { ...values, _executionId: run.executionId };
     const result = {
       context: JSON.parse(this.flowcraft.runtime.serializer.serialize(context)) as WorkflowResult['context'],
-      status,
-      ...(errors.length > 0 ? { errors } : {}),
+      ...head,
     };
     const text = JSON.stringify(result);
     // beyond the limit without the context: its values are rows already
-    return Buffer.byteLength(text) <= this.options.limits.maxResultBytes
-      ? text
-      : JSON.stringify({ ...result, context: undefined });
+    return Buffer.byteLength(text) <= most ? text : JSON.stringify(head);
   }
 }
 

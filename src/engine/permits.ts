@@ -9,6 +9,11 @@ export class Permits {
     return Math.max(0, this.size - this.inUse - this.waiting.length);
   }
 
+  /** Somebody waits for one. */
+  get isWanted(): boolean {
+    return this.waiting.length > 0;
+  }
+
   get used(): number {
     return this.inUse;
   }

@@ -32,7 +32,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   /** What this turn changed, in the order of the first change. */
   readonly changes = new Map<string, Change>();
   private readonly read = new Map<string, string | undefined>();
-  private whole: Promise<Map<string, string>> | undefined;
+  private whole: Promise<Map<string, string> | undefined> | undefined;
 
   constructor(
     private readonly run: ActiveRun,
@@ -90,10 +90,14 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   /** The whole context. Costs a read of all values of the run, once a turn. */
-  async toJSON(): Promise<Record<string, unknown>> {
-    this.whole ??= this.readWhole();
+  async toJSON(): Promise<Record<string, unknown>>;
+  /** @param most undefined if the values have more characters than this: they are then not all read */
+  async toJSON(most: number): Promise<Record<string, unknown> | undefined>;
+  async toJSON(most?: number): Promise<Record<string, unknown> | undefined> {
+    const whole = await (this.whole ??= this.readWhole(most));
+    if (!whole) return undefined;
     const all = new Map<string, unknown>();
-    for (const [key, text] of await this.whole) all.set(key, this.sources.codec.decode(text));
+    for (const [key, text] of whole) all.set(key, this.sources.codec.decode(text));
     for (const [key, change] of this.changes) {
       if (change === 'deleted') all.delete(key);
       else all.set(key, change.value);
@@ -103,15 +107,17 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
 
   private async text(key: string): Promise<string | undefined> {
     if (!this.read.has(key)) {
-      if (this.whole) return (await this.whole).get(key);
+      const whole = await this.whole;
+      if (whole) return whole.get(key);
       await this.prefetch([key]);
     }
     return this.read.get(key);
   }
 
-  private async readWhole(): Promise<Map<string, string>> {
+  private async readWhole(most?: number): Promise<Map<string, string> | undefined> {
     const { store, persistence } = this.sources;
-    const rows = await persistence.until(() => store.allValues(this.run.runId));
+    const rows = await persistence.until(() => store.allValues(this.run.runId, most));
+    if (!rows) return undefined;
     const resolved = overlay(rows, this.run.base);
     const texts = await this.texts([...resolved.values()]);
     const all = new Map<string, string>();

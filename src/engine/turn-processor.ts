@@ -263,20 +263,22 @@ export class TurnProcessor {
   /** Permits for targets that continue here, this turn's own not counted: it is passed on. */
   private reserve(run: ActiveRun, record: TurnRecord, origin: Origin | undefined): number {
     const { plan } = run;
+    const { permits } = this.parts;
     const usesIn = (id: string) => plan.nodes.get(id)?.definition.uses;
     const leads = plan.nodes.get(record.nodeId)?.leads.map(({ join }) => join) ?? [];
     const following = [
       ...record.taken.map(usesIn),
       ...(record.dynamicNodes ?? []).map((node) => node.uses),
       ...(record.batch ? [record.batch.uses] : []),
-      ...(origin?.batch === undefined ? [] : [usesOf(origin.batch)]),
+      // the next item stays here only if nobody waits: a large batch must leave room for other runs
+      ...(origin?.batch === undefined || permits.isWanted ? [] : [usesOf(origin.batch)]),
     ];
     const others = [...leads, ...(origin?.gather === undefined ? [] : [origin.gather])].map(usesIn);
     if (following.length === 0 || this.parts.stopping.aborted) return 0;
     if (![...following, ...others].every((name) => name !== undefined && this.parts.canExecute(name))) return 0;
     const most = following.length + Math.min(record.batch?.items ?? 0, record.batch?.window ?? 0);
     let reserved = 1;
-    while (reserved < most && this.parts.permits.tryAcquire()) reserved++;
+    while (reserved < most && permits.tryAcquire()) reserved++;
     return reserved;
   }
 

@@ -80,6 +80,8 @@ export interface RunStore {
   /** The stored rows of these keys; none for a key never written. */
   values(runId: string, keys: readonly string[]): Promise<StoredValue[]>;
   allValues(runId: string): Promise<StoredValue[]>;
+  /** Undefined if the values have more characters than `most`: no more than that is held in memory. */
+  allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
   /** Outputs of settled turns, serialized; none for a turn without output. */
   outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]>;
 

@@ -109,8 +109,10 @@ export class CassandraRunStore implements RunStore {
     return this.contextValues.some(runId, keys);
   }
 
-  async allValues(runId: string): Promise<StoredValue[]> {
-    return this.contextValues.all(runId);
+  async allValues(runId: string): Promise<StoredValue[]>;
+  async allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  async allValues(runId: string, most?: number): Promise<StoredValue[] | undefined> {
+    return this.contextValues.all(runId, most);
   }
 
   async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {

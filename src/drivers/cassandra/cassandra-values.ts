@@ -31,10 +31,17 @@ export class CassandraValues {
     return found;
   }
 
-  async all(runId: string): Promise<StoredValue[]> {
+  async all(runId: string): Promise<StoredValue[]>;
+  async all(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  /** Undefined, and not all read, if the values have more characters than `most`. */
+  async all(runId: string, most = Infinity): Promise<StoredValue[] | undefined> {
     const found: StoredValue[] = [];
+    let characters = 0;
     for await (const row of this.session.rows('reading the context', this.allCql, [runId], PAGE)) {
-      found.push(valueOfRow(row));
+      const value = valueOfRow(row);
+      characters += value.value?.length ?? 0;
+      if (characters > most) return undefined;
+      found.push(value);
     }
     return found;
   }

@@ -111,8 +111,12 @@ export class MemoryRunStore implements RunStore {
     return [...new Set(keys)].flatMap((key) => structuredClone(stored?.get(key)) ?? []);
   }
 
-  async allValues(runId: string): Promise<StoredValue[]> {
-    return [...(this.data.values.get(runId)?.values() ?? [])].map((value) => structuredClone(value));
+  async allValues(runId: string): Promise<StoredValue[]>;
+  async allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  async allValues(runId: string, most = Infinity): Promise<StoredValue[] | undefined> {
+    const found = [...(this.data.values.get(runId)?.values() ?? [])];
+    if (found.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) > most) return undefined;
+    return found.map((value) => structuredClone(value));
   }
 
   async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {
