@@ -36,8 +36,21 @@ describe('the search of the Cassandra driver for another host', () => {
       control.connection = null; // as the other search does
       throw new Error('the host went away');
     };
-    await control._refresh([]);
+    await control._refresh();
     await found;
     expect(searches).toBe(2);
+  });
+
+  it('is made once, however many reasons for it come at a time', async () => {
+    const control = aControlConnection();
+    let searches = 0;
+    control._refreshControlConnection = async () => {
+      searches++;
+      await new Promise((resolve) => setImmediate(resolve));
+      control._isShuttingDown = true;
+      throw new Error('no host');
+    };
+    await Promise.all([control._refresh(), control._refresh(), control._refresh()]);
+    expect(searches).toBe(1);
   });
 });
