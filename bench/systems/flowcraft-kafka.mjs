@@ -15,7 +15,7 @@ const { Client } = require('cassandra-driver');
 const { Redis } = require('ioredis');
 const { Kafka, logLevel } = require('kafkajs');
 
-function applicationOf({ name, concurrency, tuning, options = {} }, role, stamps) {
+function applicationOf({ name, concurrency, tuning, options = {}, graphs = GRAPHS }, role, stamps) {
   const isWorker = role === 'worker';
   const module = FlowcraftKafkaModule.forRoot({
     kafka: { brokers: ADDRESSES.kafka.split(','), logLevel: logLevel.NOTHING },
@@ -27,7 +27,7 @@ function applicationOf({ name, concurrency, tuning, options = {} }, role, stamps
     redisKeyPrefix: name,
     runtime: {
       registry: registryOf(stamps),
-      blueprints: Object.fromEntries(GRAPHS.map((graph) => [graph.id, blueprintOf(graph)])),
+      blueprints: Object.fromEntries(graphs.map((graph) => [graph.id, blueprintOf(graph)])),
     },
     worker: { enabled: isWorker, ...(concurrency === undefined ? {} : { concurrency }) },
     reconciler: { enabled: isWorker },
@@ -56,9 +56,10 @@ export async function open({
   tuning,
   options,
   count,
+  graphs,
   startFleet = true,
 }) {
-  const config = { name, concurrency, tuning, options, count };
+  const config = { name, concurrency, tuning, options, count, graphs };
   const app = await applicationOf(config, 'client', new Stamps());
   const client = app.get(FlowcraftClient);
   const launch = (count = workers, args = execArgv) =>
