@@ -140,7 +140,12 @@ export class CassandraConnection {
    * ever and outlive the client's shutdown; so do those that it makes while it is shut down.
    */
   private shutDownReplacedHosts(client: Client): void {
-    const shutDown = (host: DriverHost) => void host.shutdown?.(true);
+    // not by draining: a pool that has drained is open again, and what it was opening goes on
+    const shutDown = (host: DriverHost) => {
+      host.shutdown?.(false).catch((error: unknown) => {
+        this.logger.debug('A host that the driver replaced could not be shut down', { error: messageOf(error) });
+      });
+    };
     client.on('hostRemove', shutDown);
     client.on('hostAdd', (host: DriverHost) => {
       if (!this.isClosed) return;
