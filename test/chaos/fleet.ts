@@ -9,6 +9,8 @@ import { Lines, type Servers } from './servers.js';
 const LOADER = path.resolve(import.meta.dirname, '../support/typescript.mjs');
 const PROGRAM = path.resolve(import.meta.dirname, 'worker.ts');
 const ANSWER_MS = 30_000;
+/** A worker that is told to disarm has heard of it by then, even a frozen one. */
+const DISARM_MS = 15_000;
 
 export interface Death {
   readonly worker: string;
@@ -28,6 +30,7 @@ export class Seat {
   /** Died by order of the harness: no crash of its own. */
   private expected = false;
   private armed: string | undefined;
+  private disarmed: { readonly point: string; readonly at: number } | undefined;
   private lives = 0;
   private orders = 0;
   private readonly waiting = new Map<number, (report: Extract<Report, { kind: 'done' }> | undefined) => void>();
@@ -88,7 +91,9 @@ export class Seat {
     this.tell({ kind: 'crash', point, times });
   }
 
+  /** It may pass the point before it hears of this. */
   disarm(): void {
+    if (this.armed !== undefined) this.disarmed = { point: this.armed, at: Date.now() };
     this.armed = undefined;
     this.tell({ kind: 'crash', point: '', times: 0 });
   }
@@ -154,7 +159,8 @@ export class Seat {
     this.isReady = false;
     this.isFrozen = false;
     for (const settle of [...this.waiting.values()]) settle(undefined);
-    const point = !this.expected && signal === 'SIGKILL' ? this.armed : undefined;
+    const late = this.disarmed && Date.now() - this.disarmed.at < DISARM_MS ? this.disarmed.point : undefined;
+    const point = !this.expected && signal === 'SIGKILL' ? (this.armed ?? late) : undefined;
     const death = { worker: name, at: Date.now(), ...(point === undefined ? {} : { point }) };
     this.fleet.ended(this, death, signal === 'SIGKILL');
     if (!this.expected && point === undefined) this.fleet.surprises.push(`${name} ended by itself: ${code ?? signal}`);
