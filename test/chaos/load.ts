@@ -24,7 +24,8 @@ export interface TrackedRun {
 
 const RETRY_MS = 300;
 /** Errors after which a client tries again; NodeNotAwaiting: an earlier try of the same answer may have worked. */
-const RETRIED = new Set(['FLOW_UNAVAILABLE', 'FLOW_ILLEGAL_STATE']);
+/** The servers were away, or too slow: repeating is safe. */
+const RETRIED = new Set(['FLOW_UNAVAILABLE', 'FLOW_CALL_TIMEOUT', 'FLOW_ILLEGAL_STATE']);
 
 /** Starts runs at a steady rate, answers and cancels some, and waits for all of them. */
 export class Load {
