@@ -26,6 +26,7 @@ describe('an error of the driver', () => {
     ['undecided transaction', response(0x1700)],
     ['closed socket', Object.assign(new Error('Socket was closed'), { isSocketError: true })],
     ['reset connection', socketError('ECONNRESET')],
+    ['host without connections', new Error('No connection available')],
   ])('is an UnavailableError with its cause: %s', (_name, error) => {
     expect(isUnavailable(error)).toBe(true);
     const result = translated(error, 'reading a run', schema);
