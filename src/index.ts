@@ -60,6 +60,7 @@ export type { ResumeOptions } from './engine/client.js';
 export type { NodeError } from './engine/finisher.js';
 export type { TurnInfo } from './engine/node-execution.js';
 export type { ReconciliationStats } from './engine/reconciler.js';
+export type { RetryOptions, RetryResult } from './engine/retrier.js';
 export type { RunDescription } from './engine/run-description.js';
 export type { RunEvent } from './engine/run-events.js';
 export type { ListOptions, RunPage, RunSummary } from './engine/run-list.js';
@@ -87,6 +88,7 @@ export {
   RunIdConflictError,
   RunIdInvalidError,
   RunNotFoundError,
+  RunNotRetryableError,
   SchemaMissingError,
   TopicMissingError,
   UnavailableError,

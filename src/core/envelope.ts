@@ -21,6 +21,8 @@ export interface Job {
   readonly pausedUntil?: number;
   /** Since when no worker that saw the job could route it; milliseconds since 1970. */
   readonly unroutableSince?: number;
+  /** How often the run had been retried when the job was sent; absent: never. */
+  readonly retries?: number;
 }
 
 export function encodeJob(job: Job): string {
@@ -41,7 +43,7 @@ export function decodeJob(bytes: Buffer | null): Job {
     throw new JobMalformedError('The message is no JSON object.');
   if (!isFlat(parsed) && depth(parsed) > MAX_DEPTH)
     throw new JobMalformedError(`The message is nested deeper than ${MAX_DEPTH} levels.`);
-  const { v, runId, blueprintId, nodeId, turn, probe, pausedUntil, unroutableSince } = parsed as Record<
+  const { v, runId, blueprintId, nodeId, turn, probe, pausedUntil, unroutableSince, retries } = parsed as Record<
     string,
     unknown
   >;
@@ -60,6 +62,7 @@ export function decodeJob(bytes: Buffer | null): Job {
     nodeId: probe === true ? '' : id(nodeId, 'nodeId'),
     ...(typeof pausedUntil === 'number' ? { pausedUntil } : {}),
     ...(typeof unroutableSince === 'number' ? { unroutableSince } : {}),
+    ...(typeof retries === 'number' ? { retries } : {}),
   };
   if (turn !== undefined) return { ...job, turn: id(turn, 'turn'), ...(probe === true ? { probe } : {}) };
   return probe === true ? { ...job, probe } : job;

@@ -12,6 +12,7 @@ export const ErrorCode = {
   RunIdConflict: 'FLOW_RUN_ID_CONFLICT',
   RunIdInvalid: 'FLOW_RUN_ID_INVALID',
   RunEnded: 'FLOW_RUN_ENDED',
+  RunNotRetryable: 'FLOW_RUN_NOT_RETRYABLE',
   ArgumentInvalid: 'FLOW_ARGUMENT_INVALID',
   ContextKeyRefused: 'FLOW_CONTEXT_KEY_REFUSED',
   ValueNotSerializable: 'FLOW_VALUE_NOT_SERIALIZABLE',

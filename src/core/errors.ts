@@ -133,6 +133,14 @@ export class RunEndedError extends FlowcraftKafkaError {
   }
 }
 
+/** `retry` has nothing to do for this run, or may not touch it: it has not ended, completed, or is a subflow's. */
+export class RunNotRetryableError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.RunNotRetryable;
+  constructor(runId: string, why: string) {
+    super(`Run '${runId}' can't be retried: ${why}`, { runId });
+  }
+}
+
 export class ContextKeyRefusedError extends FlowcraftKafkaError {
   readonly code = ErrorCode.ContextKeyRefused;
   constructor(key: string, options?: FlowcraftKafkaErrorOptions) {

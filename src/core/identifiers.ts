@@ -35,9 +35,12 @@ export function nodeIdProblem(id: unknown): string | undefined {
   return undefined;
 }
 
-/** Stable over all attempts of a node turn: what a node hands to the services it calls. */
-export function idempotencyKey(runId: string, nodeId: string, turn: string): string {
-  return `${runId}:${nodeId}@${turn}`;
+/**
+ * Stable over all attempts of a node turn: what a node hands to the services it calls. `rerun`: the attempt of the run in
+ * which a completed outcome of the node was discarded, so that its effects are wanted again.
+ */
+export function idempotencyKey(runId: string, nodeId: string, turn: string, rerun?: number): string {
+  return `${runId}:${nodeId}@${turn}${rerun === undefined ? '' : `~${rerun}`}`;
 }
 
 /** How one process names a turn of one run in its own maps. */

@@ -14,7 +14,7 @@ export interface ClaimRequest {
 }
 
 export type ClaimAnswer =
-  | { kind: 'granted'; token: number; passes: string[]; claims: number; origin?: Origin }
+  | { kind: 'granted'; token: number; passes: string[]; claims: number; origin?: Origin; retries?: number }
   | { kind: 'settled'; token: number; passes: string[]; origin?: Origin }
   | { kind: 'awaiting' }
   | { kind: 'busy'; worker: string; token: number; retryInMs: number }

@@ -87,7 +87,15 @@ export class LedgerState extends LedgerFields {
       round: found.round,
       ...(found.made === undefined ? {} : { made: found.made }),
     });
-    return { kind: 'granted', token, passes: found.passes, claims, ...origin };
+    const retries = this.get('z');
+    return {
+      kind: 'granted',
+      token,
+      passes: found.passes,
+      claims,
+      ...origin,
+      ...(retries === undefined ? {} : { retries: Number(retries) }),
+    };
   }
 
   /** Extends a claim. False: the claim is another's now, or the turn has settled under another token. */
@@ -159,8 +167,12 @@ export class LedgerState extends LedgerFields {
     };
   }
 
-  close(status: string): void {
-    if (this.fields.size > 0) this.set('x', status);
+  /** `below`: only if no token as high as this was granted. False: one was, so the run has gone on since. */
+  close(status: string, below = Number.MAX_SAFE_INTEGER): boolean {
+    if (this.fields.size === 0) return true;
+    if (Number(this.get('t') ?? 0) >= below) return false;
+    this.set('x', status);
+    return true;
   }
 
   counts(): RunCounts {

@@ -38,7 +38,8 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
   const ledger = new LedgerState();
   // a pause that is over has ended, whether or not somebody has begun the next attempt
   const isOver = (row: TurnRecord) => isRetry(row) && (wakeUpTime(row) ?? 0) * 1000 <= now;
-  const byTurn = new Map(rows.filter((row) => !isOver(row)).map((row) => [key(row.nodeId, row.turn), row]));
+  const outcomes = rows.filter((row) => row.status !== 'reset' && !isOver(row));
+  const byTurn = new Map(outcomes.map((row) => [key(row.nodeId, row.turn), row]));
   const starts = startTurns(plan);
   const isDelayed = rows.length === 0 && (options.startAt ?? 0) * 1000 > now;
   ledger.open(starts, String(token), token, isDelayed);

@@ -1,5 +1,6 @@
 import type { NodeDefinition } from 'flowcraft';
 import type { BatchRecord } from './batch.js';
+import type { RetryRecord } from './retry.js';
 
 export type RunStatus = 'running' | 'awaiting' | 'completed' | 'failed' | 'cancelled';
 export type EndStatus = Extract<RunStatus, 'completed' | 'failed' | 'cancelled'>;
@@ -17,6 +18,8 @@ export interface ParentTurn {
   readonly rootRunId: string;
   /** Counts from 1: a failed child is started again as often as the node may be tried. */
   readonly attempt: number;
+  /** How often the parent had been retried when the child was started; absent: never. */
+  readonly retries?: number;
 }
 
 /** What the run was told at its start. Times are milliseconds since 1970. */
@@ -46,6 +49,10 @@ export interface RunRecord {
   readonly status: 'running' | EndStatus;
   readonly endedAt?: number;
   readonly reason?: string;
+  /** How often the run was opened again after it had ended; absent: never. */
+  readonly retries?: number;
+  /** The last of these. */
+  readonly retry?: RetryRecord;
 }
 
 /** A node's own error, kept beside flowcraft's wording of it. */
@@ -55,7 +62,8 @@ export interface ErrorRecord {
   readonly cause?: { readonly name: string; readonly message: string };
 }
 
-export type TurnStatus = 'completed' | 'failed' | 'awaiting' | 'cancelled';
+/** `reset`: the outcome was discarded by a retry of the run; the turn has none until it executes again. */
+export type TurnStatus = 'completed' | 'failed' | 'awaiting' | 'cancelled' | 'reset';
 
 /** What a failed node waits for that is tried again after a long pause. The run works on, as far as others can tell. */
 export const RETRY = 'retry';

@@ -1,5 +1,6 @@
 import type { NodeDefinition } from 'flowcraft';
 import type { ContextRow } from './context-view.js';
+import type { RetryRecord } from './retry.js';
 import type { ErrorRecord, RunRecord, TurnName, TurnRecord } from './run.js';
 import type { Cell, ValueCipher } from './value-cipher.js';
 
@@ -79,14 +80,26 @@ interface StatusTexts {
   readonly reason?: string;
 }
 
+export function sealRetry(cipher: ValueCipher, runId: string, retry: RetryRecord): RetryRecord {
+  return cipher.isOn ? mapRetry(runId, retry, (cell, text) => cipher.encrypt(cell, text)) : retry;
+}
+
+function mapRetry(runId: string, retry: RetryRecord, map: (cell: Cell, text: string) => string): RetryRecord {
+  const patch = Object.entries(retry.patch).map(
+    ([key, value]) => [key, map(valueCell(runId, { key }), value)] as const,
+  );
+  return { ...retry, patch: Object.fromEntries(patch) };
+}
+
 function mapRun(run: RunRecord, map: (cell: Cell, text: string) => string): RunRecord {
-  const { runId, input, inputHash, reason } = run;
+  const { runId, input, inputHash, reason, retry } = run;
   return {
     ...run,
     input: map({ runId, kind: 'input' }, input),
     // of a short input the hash tells as much as the input
     inputHash: map({ runId, kind: 'inputHash' }, inputHash),
     ...(reason === undefined ? {} : { reason: map({ runId, kind: 'end' }, reason) }),
+    ...(retry ? { retry: mapRetry(runId, retry, map) } : {}),
   };
 }
 

@@ -24,6 +24,16 @@ export interface ActiveRun {
   readonly base: ReadonlyMap<string, string>;
 }
 
+/** How often a run was opened again. */
+export function retriesOf(record: RunRecord): number {
+  return record.retries ?? 0;
+}
+
+/** The message that makes somebody execute a turn. */
+export function jobOf({ runId, plan, record }: ActiveRun, nodeId: string, turn: string): Job {
+  return { runId, blueprintId: plan.id, nodeId, turn, ...(record.retries ? { retries: record.retries } : {}) };
+}
+
 /** Finds runs by id and keeps the active ones; adopts those that a foreign client started. */
 export class ActiveRuns {
   private readonly runs = new LRUCache<string, ActiveRun>({ max: RUNS_KEPT });
@@ -73,6 +83,15 @@ export class ActiveRuns {
     await this.catalog.save(plan);
     const { run } = await this.store.accept(newRun(plan, job.runId, input, this.clock.now()));
     return this.hold(run);
+  }
+
+  /** As `find`, but as the run is now: it may have been opened again since it was read here. */
+  async current(runId: string): Promise<ActiveRun | undefined> {
+    const record = await this.store.run(runId);
+    if (!record) return undefined;
+    const known = this.runs.get(runId);
+    const isSame = known && retriesOf(known.record) === retriesOf(record) && known.record.status === record.status;
+    return isSame ? known : this.hold(record);
   }
 
   private foreignInput(runId: string, data: string | undefined): string {

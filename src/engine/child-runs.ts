@@ -100,6 +100,7 @@ export class ChildRuns {
       turn: turn.turn,
       rootRunId: run?.executionId ?? turn.runId,
       attempt: 1,
+      ...(run?.record.retries ? { retries: run.record.retries } : {}),
     };
     const childRunId = childRunIdOf(parent);
     const options = run ? childOptions(run, nodeId) : {};
@@ -237,9 +238,9 @@ async function initialContext(
 }
 
 /** A function of what it stands for, so that a repeated execution of the node finds the child that it has started. */
-function childRunIdOf({ runId, nodeId, turn, rootRunId, attempt }: ParentTurn): string {
+function childRunIdOf({ runId, nodeId, turn, rootRunId, attempt, retries }: ParentTurn): string {
   const digest = createHash('sha256')
-    .update([runId, nodeId, turn, attempt].join('\u001f'))
+    .update([runId, nodeId, turn, attempt, ...(retries ? [retries] : [])].join('\u001f'))
     .digest('base64url')
     .slice(0, 20);
   return `${rootRunId.slice(0, 100)}.${digest}`;

@@ -69,6 +69,12 @@ export const resumeInput = z.strictObject({
   output: z.unknown().optional(),
 });
 
+export const retryInput = z.strictObject({
+  fromNodeId: id.optional(),
+  contextPatch: plainObject.optional(),
+  dryRun: z.boolean().optional(),
+});
+
 export const cancelInput = z.strictObject({ reason: z.string().max(MAX_REASON_LENGTH).optional() });
 
 /**

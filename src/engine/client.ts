@@ -9,10 +9,11 @@ import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { ClientCalls } from './client-calls.js';
-import { assertInput, cancelInput, listInput, resumeInput, startInput, waitInput } from './client-input.js';
+import { assertInput, cancelInput, listInput, resumeInput, retryInput, startInput, waitInput } from './client-input.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import type { Answer, Resumer } from './resumer.js';
+import type { Retrier, RetryOptions, RetryResult } from './retrier.js';
 import { RunContext, type ContextSources } from './run-context.js';
 import { awaitingKeys, describeRun, type RunDescription } from './run-description.js';
 import { followRun, type RunEvent } from './run-events.js';
@@ -30,6 +31,7 @@ export interface ClientParts {
   readonly starter: RunStarter;
   readonly waiter: RunWaiter;
   readonly resumer: Resumer;
+  readonly retrier: Retrier;
   readonly finisher: Finisher;
   readonly ender: RunEnder;
   readonly sources: ContextSources;
@@ -110,6 +112,15 @@ export class Client {
     await this.parts.calls.run('cancel()', runId, () => this.cancelRun(runId, reason ?? 'Cancelled by the client.'));
   }
 
+  async retry(runId: string, options: RetryOptions): Promise<RetryResult> {
+    assertRunId(runId);
+    assertInput('retry()', retryInput, options);
+    const id = this.parts.starter.newRunId();
+    return this.parts.calls.run('retry()', runId, async () =>
+      this.parts.retrier.retry(await this.find(runId), options, id),
+    );
+  }
+
   /** Ends a run as the caller decides, unless it has ended already. Answers the status that it has then. */
   async end(runId: string, status: EndStatus, reason: string | undefined): Promise<EndStatus> {
     return this.parts.ender.end(await this.find(runId), status, reason);
@@ -129,15 +140,14 @@ export class Client {
   private async descriptionOf(runId: string): Promise<RunDescription> {
     const { store, ledger } = this.parts;
     const run = await this.find(runId);
-    const [record, rows, state] = await Promise.all([store.run(runId), store.turns(runId, false), ledger.read(runId)]);
-    const found = record ?? run.record;
-    return describeRun(found, rows, state, await this.awaitingChildren(rows), startTurns(run.plan));
+    const [rows, state] = await Promise.all([store.turns(runId, false), ledger.read(runId)]);
+    return describeRun(run.record, rows, state, await this.awaitingChildren(rows), startTurns(run.plan));
   }
 
   private async contextOf(runId: string): Promise<Record<string, unknown>> {
     const run = await this.find(runId);
-    const [record, rows] = await Promise.all([this.parts.store.run(runId), this.parts.store.turns(runId, false)]);
-    const waiting = record?.status === 'running' ? awaitingKeys(rows, await this.awaitingChildren(rows)) : {};
+    const rows = await this.parts.store.turns(runId, false);
+    const waiting = run.record.status === 'running' ? awaitingKeys(rows, await this.awaitingChildren(rows)) : {};
     return { ...(await new RunContext(run, this.parts.sources).toJSON()), ...waiting, _executionId: run.executionId };
   }
 
@@ -152,7 +162,7 @@ export class Client {
   }
 
   private async find(runId: string): Promise<ActiveRun> {
-    const run = await this.parts.runs.find(runId);
+    const run = await this.parts.runs.current(runId);
     if (!run) throw new RunNotFoundError(runId);
     return run;
   }

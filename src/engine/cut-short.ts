@@ -1,6 +1,6 @@
 import { workerOf } from '../core/identifiers.js';
 import type { LedgerState } from '../core/ledger-state.js';
-import type { EndStatus, TurnRecord } from '../core/run.js';
+import type { TurnRecord } from '../core/run.js';
 import { NOBODY } from '../core/ledger-fields.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -28,21 +28,17 @@ export interface Interrupted {
 }
 
 /**
- * Stops what is still at work in a run that has been ended: nothing settles any more, the nodes that run are aborted
+ * Stops what is still at work in a run whose ledger has been closed: the nodes that run are aborted
  * wherever they do, and the journal names what was running or waiting as cancelled, under a stamp that keeps late
  * results out. Every step is safe to repeat.
  */
-export async function cutShort(
-  parts: CutShortParts,
-  run: ActiveRun,
-  status: EndStatus,
-  stamp: number,
-): Promise<Interrupted> {
+export async function cutShort(parts: CutShortParts, run: ActiveRun, stamp: number): Promise<Interrupted> {
   const { store, ledger, signals, persistence, clock } = parts;
   const { runId } = run;
-  await persistence.until(() => ledger.end(runId, status), { runId });
   await persistence.until(() => signals.announceCancel(runId), { runId });
   const [state, rows] = await persistence.until(() => Promise.all([ledger.read(runId), store.turns(runId)]), { runId });
+  // a retry has opened the run again: what executes now is not of this end
+  if (state.fields.size > 0 && state.get('x') === undefined) return { stamp, executing: [], waiting: [] };
   const highest = Math.max(stamp, state.counts().token + 1);
   const executing = executingTurns(state, rows, clock.now());
   // those that were cancelled before this was repeated tell by this what they waited for

@@ -34,6 +34,7 @@ import { Prober } from './prober.js';
 import { Rebuilder } from './rebuilder.js';
 import { Reconciler } from './reconciler.js';
 import { Resumer } from './resumer.js';
+import { Retrier } from './retrier.js';
 import { ChildRuns } from './child-runs.js';
 import { WaitingTurns } from './waiting-turns.js';
 import type { ContextSources } from './run-context.js';
@@ -135,6 +136,7 @@ export class Engine {
     const claimer = new TurnClaimer(
       ledger,
       store,
+      runs,
       rebuilder,
       persistence,
       permits,
@@ -229,7 +231,7 @@ export class Engine {
       canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
       stopping: stopping.signal,
     });
-    this.prober = new Prober(store, ledger, queue, rebuilder, finisher, beganToWait, persistence, logger);
+    this.prober = new Prober(store, ledger, queue, runs, rebuilder, finisher, beganToWait, persistence, logger);
     this.handler = new EngineJobHandler({
       queue,
       runs,
@@ -266,6 +268,7 @@ export class Engine {
       runs,
       starter,
       waiter: new RunWaiter(store, signals, clock, this.leaving.signal),
+      retrier: new Retrier({ store, ledger, runs, finisher, rebuilder, codec, persistence }),
       resumer: new Resumer(waiting, runs, sources),
       finisher,
       ender,

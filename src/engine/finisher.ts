@@ -6,7 +6,7 @@ import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
-import type { ActiveRun } from './active-run.js';
+import { retriesOf, type ActiveRun } from './active-run.js';
 import { cutShort, type Interrupted } from './cut-short.js';
 import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
@@ -37,7 +37,7 @@ export class Finisher {
   /** Ends the child runs of turns that were interrupted. */
   onCutShort: ((run: ActiveRun, interrupted: Interrupted) => Promise<void>) | undefined;
   /** Ends under way here, by run: the messages of many turns of one run may find at once that it has no work left. */
-  private readonly underWay = new Map<string, Promise<EndStatus>>();
+  private readonly underWay = new Map<string, Promise<EndStatus | undefined>>();
   private readonly listeners = new Set<(run: ActiveRun, status: RunStatus, errors: readonly NodeError[]) => void>();
 
   constructor(
@@ -75,26 +75,41 @@ export class Finisher {
     const others = this.underWay.get(runId);
     const own = others ?? this.finish(run, status, undefined, ending).finally(() => this.underWay.delete(runId));
     this.underWay.set(runId, own);
-    await own;
+    if ((await own) === undefined) await this.reviewAgain(run);
+  }
+
+  /** The run was opened again since: what holds now is in the ledger, if that is of the same attempt. */
+  private async reviewAgain({ runId }: ActiveRun): Promise<void> {
+    const run = await this.persistence.until(() => this.sources.runs.current(runId), { runId });
+    const state = await this.persistence.until(() => this.ledger.read(runId), { runId });
+    const isCurrent = run && Number(state.get('z') ?? 0) === retriesOf(run.record) && state.get('x') === undefined;
+    if (isCurrent && state.fields.size > 0) await this.review(run, state.counts());
   }
 
   /**
    * Ends the run, unless it has ended already: the first to end it decides how. `stamp` must lie above all tokens of
-   * the run. `isCutShort`: there may be work left, which is stopped.
+   * the run. `isCutShort`: there may be work left, which is stopped. Undefined: the run was opened again since, so this
+   * end was that of an earlier attempt.
    */
   async finish(
     run: ActiveRun,
     status: EndStatus,
     reason: string | undefined,
     { stamp, hasErrors = status === 'failed', isCutShort = false }: Ending,
-  ): Promise<EndStatus> {
+  ): Promise<EndStatus | undefined> {
     const { runId } = run;
     let errors = hasErrors ? await this.errors(runId) : [];
     const why = reason ?? (status === 'failed' ? reasonOf(errors) : undefined);
-    const end = await this.persistence.until(() => this.store.end(runId, status, why, this.clock.now()), { runId });
+    const end = await this.persistence.until(
+      () => this.store.end(runId, status, why, this.clock.now(), retriesOf(run.record)),
+      { runId },
+    );
+    if (end.run && (end.run.status === 'running' || retriesOf(end.run) !== retriesOf(run.record))) return undefined;
     const final = (end.run && end.run.status !== 'running' ? end.run.status : status) satisfies EndStatus;
     const finalReason = end.run?.reason ?? why;
-    const interrupted = isCutShort ? await cutShort(this, run, final, stamp) : undefined;
+    // nothing settles any more
+    if (isCutShort && !(await this.close(runId, final, stamp))) return undefined;
+    const interrupted = isCutShort ? await cutShort(this, run, stamp) : undefined;
     if (interrupted) await this.onCutShort?.(run, interrupted);
     if (final !== status && final !== 'cancelled') errors = await this.errors(runId); // another was first, and the end is its
     // read after the end: whoever then still writes that the run awaits or works has a lower stamp, or finds it ended
@@ -117,8 +132,9 @@ export class Finisher {
       { runId },
     );
     await Promise.all([
-      this.persistence.until(() => this.ledger.end(runId, final), { runId }),
-      this.persistence.until(() => this.ledger.forget(runId), { runId }),
+      this.close(runId, final, stamp).then(async (isClosed) => {
+        if (isClosed) await this.persistence.until(() => this.ledger.forget(runId), { runId });
+      }),
       this.announce(runId, final),
     ]);
     for (const listener of this.listeners) listener(run, final, errors);
@@ -126,6 +142,18 @@ export class Finisher {
       this.logger.warn(`Run failed: ${summaryOf(errors)}`, { runId }); // not the nodes' own words, which may hold payloads
     else this.logger.debug(`Run ended: ${final}.`, { runId });
     return final;
+  }
+
+  /** Closes the ledger of a run that has ended. False: the run was opened again, and its ledger is a new one. */
+  private async close(runId: string, status: EndStatus, stamp: number): Promise<boolean> {
+    for (let below = stamp; ;) {
+      if (await this.persistence.until(() => this.ledger.end(runId, status, below), { runId })) return true;
+      // tokens were granted since: to a retry of the run, or while it ended. The time first, the run then: a retry that
+      // comes after this look has higher tokens
+      below = await this.persistence.until(() => this.ledger.now(), { runId });
+      const run = await this.persistence.until(() => this.store.run(runId), { runId });
+      if (run?.status === 'running') return false;
+    }
   }
 
   /** For a run that has ended: does what is left to do of it, if whoever ended it was lost on the way. */

@@ -12,7 +12,7 @@ import { turnKey } from '../core/identifiers.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobHandler, JobQueue, RawMessage } from '../ports/job-queue.js';
 import type { Logger } from '../ports/logger.js';
-import type { ActiveRun, ActiveRuns } from './active-run.js';
+import { retriesOf, type ActiveRun, type ActiveRuns } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { Intake } from './intake.js';
@@ -177,6 +177,8 @@ export class EngineJobHandler implements JobHandler {
   private async find(job: Job): Promise<ActiveRun | undefined> {
     const { runs, persistence } = this.parts;
     const run = await persistence.until(() => runs.find(job.runId), { runId: job.runId });
+    if (run && (job.retries ?? 0) > retriesOf(run.record))
+      return persistence.until(() => runs.current(job.runId), { runId: job.runId });
     return run ?? (await persistence.until(() => runs.adopt(job), { runId: job.runId }));
   }
 

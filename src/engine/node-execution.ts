@@ -201,7 +201,7 @@ function introduce(execution: ExecutionContext, { run, name, claims, passes, att
     runId: run.runId,
     ...name,
     passes,
-    idempotencyKey: idempotencyKey(run.runId, name.nodeId, name.turn),
+    idempotencyKey: idempotencyKey(run.runId, name.nodeId, name.turn, run.record.retry?.keys[name.nodeId]),
     claim: claims,
     attempt: attemptsBefore + 1,
   };

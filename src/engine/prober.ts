@@ -3,7 +3,7 @@ import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore } from '../ports/run-store.js';
-import type { ActiveRun } from './active-run.js';
+import { retriesOf, type ActiveRun, type ActiveRuns } from './active-run.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
@@ -19,6 +19,7 @@ export class Prober {
     private readonly store: RunStore,
     private readonly ledger: Ledger,
     private readonly queue: JobQueue,
+    private readonly runs: ActiveRuns,
     private readonly rebuilder: Rebuilder,
     private readonly finisher: Finisher,
     private readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>,
@@ -27,8 +28,9 @@ export class Prober {
   ) {}
 
   /** Sends the open turns that nobody holds again, and ends a run that has none. Answers the nodes that were sent. */
-  async probe(run: ActiveRun): Promise<readonly string[]> {
-    const { runId } = run;
+  async probe(asked: ActiveRun): Promise<readonly string[]> {
+    const { runId } = asked;
+    let run = asked;
     for (let looked = false; ;) {
       const [state, now] = await this.persistence.until(
         () => Promise.all([this.ledger.read(runId), this.ledger.now()]),
@@ -37,6 +39,15 @@ export class Prober {
       if (state.fields.size === 0) {
         await this.rebuilder.rebuild(run);
         continue;
+      }
+      const retries = Number(state.get('z') ?? 0);
+      if (state.get('x') !== undefined || retries !== retriesOf(run.record)) {
+        run = (await this.persistence.until(() => this.runs.current(runId), { runId })) ?? run;
+        if (run.record.status === 'running' && retries < retriesOf(run.record)) {
+          // opened again, by somebody who came no further
+          await this.rebuilder.rebuild(run, state.get('i'));
+          continue;
+        }
       }
       if (state.get('x') !== undefined) {
         await this.persistence.until(() => this.ledger.forget(runId), { runId });

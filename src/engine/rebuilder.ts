@@ -1,6 +1,7 @@
 import { replayJournal } from '../core/replay.js';
 import { restamp, type RestampedTurn } from '../core/restamp.js';
 import { tornRows } from '../core/torn-rows.js';
+import { applyRetry, type RetryRecord } from '../core/retry.js';
 import { isEndStatus, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -42,17 +43,18 @@ export class Rebuilder {
   /**
    * Returns when the ledger has a state for the run, made here or by another worker.
    * @param incarnation the state that is known to be wrong
+   * @param graceMs for so long what is open is left to executors that may be alive; default: a lease
    */
-  rebuild(run: ActiveRun, incarnation?: string): Promise<void> {
+  rebuild(run: ActiveRun, incarnation?: string, graceMs = this.parts.options.worker.leaseMs): Promise<void> {
     const { runId } = run;
     const others = this.underWay.get(runId);
     if (others) return others;
-    const own = this.rebuildOnce(run, incarnation).finally(() => this.ended(runId, own));
+    const own = this.rebuildOnce(run, incarnation, graceMs).finally(() => this.ended(runId, own));
     this.underWay.set(runId, own);
     return own;
   }
 
-  private async rebuildOnce(run: ActiveRun, incarnation: string | undefined): Promise<void> {
+  private async rebuildOnce(run: ActiveRun, incarnation: string | undefined, graceMs: number): Promise<void> {
     const { persistence, clock, ids } = this.parts;
     const { runId } = run;
     const lock = new RebuildLock(this.parts, runId, `${this.parts.worker}/rebuild${(this.begun += 1)}`);
@@ -64,7 +66,7 @@ export class Rebuilder {
       }
       if (taken === 'locked') {
         tried = true;
-        if (!(await persistence.until(() => this.install(run, lock), { runId }))) continue;
+        if (!(await persistence.until(() => this.install(run, lock, graceMs), { runId }))) continue;
       }
       // from here on a turn that this state does not know is a matter for a rebuild of its own
       this.underWay.delete(runId);
@@ -78,17 +80,24 @@ export class Rebuilder {
     if (this.underWay.get(runId) === own) this.underWay.delete(runId);
   }
 
-  private async install(run: ActiveRun, lock: RebuildLock): Promise<boolean> {
+  private async install(run: ActiveRun, lock: RebuildLock, graceMs: number): Promise<boolean> {
     const { store, ledger, logger, options } = this.parts;
     const { runId, plan } = run;
-    const [record, [all, values]] = await Promise.all([store.run(runId), this.recorded(runId)]);
-    const torn = tornRows(plan, all, values);
-    const rows = all.filter((row) => !torn.includes(row));
-    const foreign = rows.length === 0 ? await store.foreign(runId) : undefined;
-    const stamps = [...all.map((row) => row.token), ...values.map((value) => value.stamp), foreign?.stamp ?? 0];
-    const first = stamps.reduce((highest, stamp) => Math.max(highest, stamp + 1), lock.takenAt);
-    const kept = values.filter((value) => !torn.some((row) => row.token === value.stamp));
-    const restamped = restamp(rows, kept, first);
+    const [record, [all, stored]] = await Promise.all([store.run(runId), this.recorded(runId)]);
+    const torn = tornRows(plan, all, stored);
+    const whole = all.filter((row) => !torn.includes(row));
+    const kept = stored.filter((value) => !torn.some((row) => row.token === value.stamp));
+    const retry = record?.retry;
+    const { rows, values } = retry ? applyRetry(plan, retry, whole, kept, run.base) : { rows: whole, values: kept };
+    const foreign = all.length === 0 ? await store.foreign(runId) : undefined;
+    const stamps = [...all.map((row) => row.token), ...stored.map((value) => value.stamp), foreign?.stamp ?? 0];
+    const first = stamps.reduce(
+      (highest, stamp) => Math.max(highest, stamp + 1),
+      Math.max(lock.takenAt, retry?.stamp ?? 0),
+    );
+    // before the rows: what is half done must not look as if it were patched
+    if (retry) await this.patch(runId, retry, stored, first + rows.length);
+    const restamped = restamp(rows, values, first);
     if (!(await this.rewrite(runId, restamped, lock))) return false;
     const state = replayJournal(
       plan,
@@ -97,11 +106,12 @@ export class Rebuilder {
         token: first + rows.length,
         now: lock.takenAt,
         // nobody is at work on a foreign client's run that is only being adopted
-        graceMs: rows.length === 0 && foreign?.data !== undefined ? 0 : options.worker.leaseMs,
+        graceMs: rows.length === 0 && foreign?.data !== undefined ? 0 : graceMs,
         maxTurns: options.limits.maxTurnsPerRun,
         startAt: record?.options?.startAt,
       },
     );
+    if (record?.retries) state.set('z', String(record.retries));
     if (record && isEndStatus(record.status)) state.close(record.status);
     // first, so that the run is found again if this process is lost with the state in place
     await ledger.touch([runId]);
@@ -122,6 +132,15 @@ export class Rebuilder {
     }
   }
 
+  /** What a retry put into the context lies over all that earlier attempts wrote there. */
+  private async patch(runId: string, retry: RetryRecord, stored: readonly StoredValue[], stamp: number): Promise<void> {
+    const due = Object.entries(retry.patch).filter(([key]) =>
+      stored.every((value) => value.key !== key || value.stamp < retry.stamp),
+    );
+    const values = due.map(([key, value]) => ({ key, value }));
+    if (values.length > 0) await this.parts.store.writeValues(runId, values, stamp);
+  }
+
   /** What was queued in the lost ledger, or continued on a worker that is gone, may have no message that leads to it. */
   private async announce(run: ActiveRun): Promise<void> {
     const { store, ledger, queue, finisher } = this.parts;
@@ -129,10 +148,14 @@ export class Rebuilder {
     const [record, state] = await Promise.all([store.run(runId), ledger.read(runId)]);
     if (record) await finisher.complete(run, record);
     if (record?.status !== 'running') return;
+    if (record.retry)
+      await store.writeStatus({ runId, status: 'running', stamp: record.retry.stamp, at: this.parts.clock.now() });
+    const current = record.retries === run.record.retries ? run : { ...run, record };
     const turns = state.turns();
-    for (const { node, turn, state: is } of turns) if (is === 'W') await this.onWaiting?.(run, { nodeId: node, turn });
+    for (const { node, turn, state: is } of turns)
+      if (is === 'W') await this.onWaiting?.(current, { nodeId: node, turn });
     const open = turns.filter((turn) => turn.state === 'C' || turn.state === 'R');
-    await publishTurns(queue, run, open);
+    await publishTurns(queue, current, open);
   }
 
   /** False: the lock was lost on the way. */

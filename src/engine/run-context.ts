@@ -136,7 +136,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     const missing = new Map<string, TurnName>();
     for (const r of resolved) {
       if (!r.ref) continue;
-      const key = outputKey(runId, r.ref);
+      const key = outputKey(this.run, r.ref);
       const known = runs.outputs.get(key);
       if (known === undefined) missing.set(key, r.ref);
       else outputs.set(key, known);
@@ -144,19 +144,20 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     if (missing.size > 0) {
       const found = await persistence.until(() => store.outputs(runId, [...missing.values()]));
       for (const { output, ...name } of found) {
-        outputs.set(outputKey(runId, name), output);
-        runs.outputs.set(outputKey(runId, name), output);
+        outputs.set(outputKey(this.run, name), output);
+        runs.outputs.set(outputKey(this.run, name), output);
       }
     }
     const texts = new Map<Resolved, string>();
     for (const r of resolved) {
-      const text = r.ref ? outputs.get(outputKey(runId, r.ref)) : r.value;
+      const text = r.ref ? outputs.get(outputKey(this.run, r.ref)) : r.value;
       if (text !== undefined) texts.set(r, text);
     }
     return texts;
   }
 }
 
-export function outputKey(runId: string, { nodeId, turn }: TurnName): string {
-  return `${runId}\u001f${nodeId}\u001f${turn}`;
+/** How this process names the output of a turn in its memory: a retry of the run may give the turn another. */
+export function outputKey({ runId, record }: ActiveRun, { nodeId, turn }: TurnName): string {
+  return `${runId}\u001f${nodeId}\u001f${turn}\u001f${record.retries ?? 0}`;
 }

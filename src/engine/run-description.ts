@@ -7,6 +7,7 @@ import {
   type RunRecord,
   type RunStatus,
   type TurnRecord,
+  type TurnStatus,
 } from '../core/run.js';
 import type { NodeError } from './finisher.js';
 
@@ -33,6 +34,8 @@ export interface RunDescription {
   readonly status: RunStatus;
   readonly reason?: string;
   readonly tags: readonly string[];
+  /** How often the run was retried; absent: never. */
+  readonly retries?: number;
   /** ISO 8601. */
   readonly times: { readonly createdAt: string; readonly endedAt?: string };
   readonly nodes: readonly NodeDescription[];
@@ -56,7 +59,8 @@ export function describeRun(
   awaitingChildren: ReadonlySet<string>,
   starts: readonly { readonly node: string; readonly turn: string }[],
 ): RunDescription {
-  const rows = journal.map((row) => (isAtWork(row, awaitingChildren) ? { ...row, status: 'running' as const } : row));
+  const outcomes = journal.filter((row): row is TurnRecord & DescribedRow => row.status !== 'reset');
+  const rows = outcomes.map((row) => (isAtWork(row, awaitingChildren) ? { ...row, status: 'running' as const } : row));
   const nodes = new Map<string, NodeDescription>();
   const key = (nodeId: string, turn: string) => `${nodeId}\u001f${turn}`;
   for (const row of [...rows].sort((a, b) => a.startedAt - b.startedAt || a.token - b.token))
@@ -97,6 +101,7 @@ export function describeRun(
     status: ended ? record.status : !open && waiting.length + delayed.length > 0 ? 'awaiting' : 'running',
     ...(record.reason === undefined ? {} : { reason: record.reason }),
     tags: record.tags,
+    ...(record.retries === undefined ? {} : { retries: record.retries }),
     times: {
       createdAt: iso(record.createdAt),
       ...(record.endedAt === undefined ? {} : { endedAt: iso(record.endedAt) }),
@@ -143,7 +148,7 @@ export function isAtWork(row: TurnRecord, awaitingChildren: ReadonlySet<string>)
   return row.status === 'awaiting' && child !== undefined && !awaitingChildren.has(child);
 }
 
-type DescribedRow = Omit<TurnRecord, 'status'> & { readonly status: TurnRecord['status'] | 'running' };
+type DescribedRow = Omit<TurnRecord, 'status'> & { readonly status: Exclude<TurnStatus, 'reset'> | 'running' };
 
 function describeRow(row: DescribedRow): NodeDescription {
   return {

@@ -18,17 +18,22 @@ export class RunEnder {
   async end(run: ActiveRun, status: EndStatus, reason: string | undefined): Promise<EndStatus> {
     const { store, ledger, finisher, persistence } = this;
     const { runId } = run;
-    const [record, state, now] = await persistence.until(
-      () => Promise.all([store.run(runId), ledger.read(runId), ledger.now()]),
-      { runId },
-    );
-    if (record && isEndStatus(record.status)) {
-      await finisher.complete(run, record);
-      return record.status;
+    for (;;) {
+      const [found, state, now] = await persistence.until(
+        () => Promise.all([store.run(runId), ledger.read(runId), ledger.now()]),
+        { runId },
+      );
+      const record = found ?? run.record;
+      if (isEndStatus(record.status)) {
+        await finisher.complete(run, record);
+        return record.status;
+      }
+      // first, so that somebody comes to finish this if this process is lost on the way
+      await persistence.until(() => ledger.touch([runId]), { runId });
+      const stamp = Math.max(now, state.counts().token) + 1;
+      const ended = await finisher.finish({ ...run, record }, status, reason, { stamp, isCutShort: true });
+      // else it was opened again meanwhile
+      if (ended !== undefined) return ended;
     }
-    // first, so that somebody comes to finish this if this process is lost on the way
-    await persistence.until(() => ledger.touch([runId]), { runId });
-    const stamp = Math.max(now, state.counts().token) + 1;
-    return finisher.finish(run, status, reason, { stamp, isCutShort: true });
   }
 }

@@ -7,7 +7,7 @@ import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore } from '../ports/run-store.js';
-import type { ActiveRun } from './active-run.js';
+import { retriesOf, type ActiveRun, type ActiveRuns } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Intake } from './intake.js';
 import type { Persistence } from './persistence.js';
@@ -28,7 +28,7 @@ export interface Grant {
 
 export type Claimed =
   /** `unread`: nobody has looked for a row of the turn yet. */
-  | { kind: 'granted'; grant: Grant; row: TurnRecord | undefined | 'unread' }
+  | { kind: 'granted'; run: ActiveRun; grant: Grant; row: TurnRecord | undefined | 'unread' }
   | { kind: 'settled'; token: number; row: TurnRecord; origin?: Origin }
   | { kind: 'awaiting' }
   /** The run has ended, or the turn was never due. */
@@ -50,6 +50,7 @@ export class TurnClaimer {
   constructor(
     private readonly ledger: Ledger,
     private readonly store: RunStore,
+    private readonly runs: ActiveRuns,
     private readonly rebuilder: Rebuilder,
     private readonly persistence: Persistence,
     private readonly permits: Permits,
@@ -87,7 +88,7 @@ export class TurnClaimer {
       const { answer, row, askedAt } = await this.ask(runId, name, request);
       switch (answer.kind) {
         case 'granted':
-          return { kind: 'granted', grant: { ...answer, askedAt, pauseIsOver }, row };
+          return this.granted(run, { ...answer, pauseIsOver }, row, askedAt);
         case 'settled':
           return this.settled(run, name, answer, row);
         case 'awaiting':
@@ -113,6 +114,19 @@ export class TurnClaimer {
           takeover = await this.park(runId, name, answer);
       }
     }
+  }
+
+  /** The run as the ledger knows it: it may have been opened again since this worker read it. */
+  private async granted(
+    run: ActiveRun,
+    { retries = 0, ...grant }: Extract<ClaimAnswer, { kind: 'granted' }> & { readonly pauseIsOver: boolean },
+    row: TurnRecord | undefined,
+    askedAt: number,
+  ): Promise<Claimed> {
+    const { runId } = run;
+    const current =
+      retries === retriesOf(run.record) ? run : await this.persistence.until(() => this.runs.current(runId), { runId });
+    return { kind: 'granted', run: current ?? run, grant: { ...grant, askedAt }, row };
   }
 
   /**

@@ -47,7 +47,7 @@ export class TurnExecutor {
   async definition(run: ActiveRun, nodeId: string, origin: Origin | undefined): Promise<NodeDefinition | undefined> {
     const planned = run.plan.nodes.get(nodeId)?.definition;
     if (planned || !origin) return planned;
-    const key = outputKey(run.runId, { nodeId: origin.creator, turn: origin.creatorTurn });
+    const key = outputKey(run, { nodeId: origin.creator, turn: origin.creatorTurn });
     let creator = this.creators.get(key);
     if (!creator) {
       const { store, persistence } = this.sources;
@@ -114,9 +114,9 @@ export class TurnExecutor {
   }
 
   /** Keeps a large output that is recorded now, so that the nodes after it need not read it. */
-  remember({ runId, record }: TurnWrite): void {
+  remember(run: ActiveRun, { record }: TurnWrite): void {
     if (record.output !== undefined && record.output.length > INLINE_CHARACTERS)
-      this.sources.runs.outputs.set(outputKey(runId, record), record.output);
+      this.sources.runs.outputs.set(outputKey(run, record), record.output);
   }
 
   /**

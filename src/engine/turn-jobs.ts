@@ -1,6 +1,6 @@
 import type { Origin } from '../core/settlement.js';
 import type { JobQueue } from '../ports/job-queue.js';
-import type { ActiveRun } from './active-run.js';
+import { jobOf, type ActiveRun } from './active-run.js';
 
 export interface ReadyTurn {
   readonly node: string;
@@ -19,12 +19,11 @@ export async function publishTurns<T extends ReadyTurn>(
   turns: readonly T[],
   isHere: (turn: T) => boolean = () => false,
 ): Promise<void> {
-  const { runId, plan } = run;
+  const { runId } = run;
   await Promise.all(
     turns.map((ready) => {
       const { node, turn, origin } = ready;
-      const job = { runId, blueprintId: plan.id, nodeId: node, turn };
-      return queue.publish(job, origin ? `${runId}/${node}` : undefined, isHere(ready));
+      return queue.publish(jobOf(run, node, turn), origin ? `${runId}/${node}` : undefined, isHere(ready));
     }),
   );
 }

@@ -42,7 +42,7 @@ export class TurnOutcomes {
     const { grant, pending } = claimed;
     const { token } = grant;
     const inTime = () => this.leases.holds(grant.askedAt);
-    const row = claimed.row === 'unread' ? await this.look(run, name) : claimed.row;
+    const row = outcomeIn(run, claimed.row === 'unread' ? await this.look(run, name) : claimed.row);
     if (row && row.token >= token) return { floor: row.token, inTime };
     // another's row is there before this one was written: it may have been accepted, in a ledger that has lost its latest writes
     if (pending && (!row || row.token === pending.record.token))
@@ -71,7 +71,7 @@ export class TurnOutcomes {
     if (!executed) return { inTime: () => false };
     if (grant.claims > 1) {
       // an earlier claimant that was only slow may have written while the node ran, and the node may have read that
-      const row = await this.look(run, name);
+      const row = outcomeIn(run, await this.look(run, name));
       if (row && row.token >= grant.token) return { ...executed, write: undefined, floor: row.token };
       const late = row && row.token !== before?.token ? await this.executor.adopt(run, row, grant.token) : undefined;
       if (late) return { ...executed, write: late };
@@ -83,4 +83,9 @@ export class TurnOutcomes {
     const { runId } = run;
     return this.persistence.until(() => this.store.turn(runId, nodeId, turn), { runId, nodeId, turn });
   }
+}
+
+/** The row, unless a retry of the run has discarded it, or it is the late one of somebody who missed the retry. */
+function outcomeIn({ record }: ActiveRun, row: TurnRecord | undefined): TurnRecord | undefined {
+  return row && row.status !== 'reset' && row.token >= (record.retry?.stamp ?? 0) ? row : undefined;
 }

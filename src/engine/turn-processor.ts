@@ -11,7 +11,7 @@ import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore, TurnWrite } from '../ports/run-store.js';
-import type { ActiveRun } from './active-run.js';
+import { retriesOf, type ActiveRun } from './active-run.js';
 import type { Activity } from './activity.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
@@ -75,7 +75,7 @@ export class TurnProcessor {
 
   /** Processes a turn because of a message. A turn that is in flight here adopts the message. */
   async process(run: ActiveRun, name: TurnName, pausedUntil?: number): Promise<void> {
-    const key = turnKey(run.runId, name.nodeId, name.turn);
+    const key = keyOf(run, name);
     // what is in flight does not know that the pause is over
     while (pausedUntil !== undefined && this.inFlight.has(key)) await this.inFlight.get(key);
     if (this.isDone(key)) return;
@@ -130,7 +130,7 @@ export class TurnProcessor {
     { continued, pausedUntil }: Reason,
   ): Promise<boolean> {
     const { claimer, outcomes, settler, rebuilder, clock } = this.parts;
-    let claimed: Claimed | undefined = continued && { kind: 'granted', grant: continued.grant, row: 'unread' };
+    let claimed: Claimed | undefined = continued && { kind: 'granted', run, grant: continued.grant, row: 'unread' };
     let pending: TurnWrite | undefined;
     for (let floor = 0; ; claimed = undefined) {
       claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', { floor, pausedUntil });
@@ -147,6 +147,12 @@ export class TurnProcessor {
         answer = await settler.settle(run, record, claimed);
       } else {
         const { grant } = claimed;
+        // the run was opened again since: this is a turn of its own, which its message may be about already
+        if (retriesOf(claimed.run.record) !== retriesOf(run.record)) {
+          permit.release();
+          await this.process(claimed.run, name, pausedUntil);
+          return true;
+        }
         const cause = continued?.grant === grant ? continued.cause : undefined;
         // what fires from a first execution cannot have a row
         const row = cause ? undefined : claimed.row;
@@ -208,7 +214,7 @@ export class TurnProcessor {
     { reserved, askedAt, fresh }: { reserved: number; askedAt: number; fresh: TurnWrite | undefined },
   ): Promise<void> {
     const { queue, finisher, activity, executor } = this.parts;
-    if (fresh) executor.remember(fresh);
+    if (fresh) executor.remember(run, fresh);
     activity.note(run.runId, answer.token);
     let unused = reserved;
     for (const fired of answer.fired) {
@@ -240,7 +246,7 @@ export class TurnProcessor {
     const name = { nodeId: fired.node, turn: fired.turn };
     const { passes, origin } = fired;
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
-    const key = turnKey(run.runId, name.nodeId, name.turn);
+    const key = keyOf(run, name);
     this.track(key, () => this.drive(run, name, { continued: { grant, cause } })).catch((error: unknown) => {
       // the message of the turn comes back and finds the claim
       this.parts.logger.debug('A turn that continued here stopped before it was done.', {
@@ -291,6 +297,11 @@ export class TurnProcessor {
 interface Reason {
   readonly continued?: Continued;
   readonly pausedUntil?: number | undefined;
+}
+
+function keyOf({ runId, record }: ActiveRun, { nodeId, turn }: TurnName): string {
+  const key = turnKey(runId, nodeId, turn);
+  return record.retries ? `${key}\u001f${record.retries}` : key;
 }
 
 /** A turn that was claimed by the settle that fired it. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ResumeOptions } from '../engine/client.js';
+import type { RetryOptions, RetryResult } from '../engine/retrier.js';
 import type { RunDescription } from '../engine/run-description.js';
 import type { RunEvent } from '../engine/run-events.js';
 import type { ListOptions, RunPage } from '../engine/run-list.js';
@@ -89,6 +90,19 @@ export class FlowcraftClient {
    */
   async cancel(runId: string, reason?: string): Promise<void> {
     await (await this.engineClient()).cancel(runId, reason);
+  }
+
+  /**
+   * Lets a run that failed or was cancelled go on: from its failed nodes and from those that were under way, or from
+   * `fromNodeId`, which executes again together with all that follows it. The run keeps its id, its blueprint and the
+   * outcomes that are not discarded. `dryRun` only tells what would execute.
+   * @throws ArgumentInvalidError if `fromNodeId` is no node of the blueprint
+   * @throws RunNotRetryableError if the run has not ended, has nothing to retry, or is a subflow of another
+   * @throws RunNotFoundError
+   * @throws ValueNotSerializableError, ValueTooLargeError, ContextKeyRefusedError for `contextPatch`
+   */
+  async retry(runId: string, options: RetryOptions = {}): Promise<RetryResult> {
+    return (await this.engineClient()).retry(runId, options);
   }
 
   /**

@@ -27,8 +27,11 @@ export interface Ledger {
     leaseMs: number,
   ): Promise<RenewAnswer>;
   settle(runId: string, request: SettleRequest): Promise<SettleAnswer>;
-  /** Marks the run as ended: nothing of it is claimed or settled any more. The state is forgotten after a while. */
-  end(runId: string, status: string): Promise<void>;
+  /**
+   * Marks the run as ended: nothing of it is claimed or settled any more. The state is forgotten after a while.
+   * `below`: only if no token as high as this was granted in it. False: one was, so the run has gone on since.
+   */
+  end(runId: string, status: string, below?: number): Promise<boolean>;
   /** All fields of a run, for description and probes; empty if the ledger does not know the run. */
   read(runId: string): Promise<LedgerState>;
   /**

@@ -1,5 +1,6 @@
 import type { WorkflowBlueprint } from 'flowcraft';
 import type { ContextRow } from '../core/context-view.js';
+import type { RetryRecord } from '../core/retry.js';
 import type { EndStatus, RunRecord, RunStatus, TurnName, TurnRecord } from '../core/run.js';
 
 /** One key of a run's context as it is stored. */
@@ -67,8 +68,20 @@ export interface RunStore {
   /** Accepts a run unless its id is taken; answers the run that holds the id. Indexed before it is accepted. */
   accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }>;
   run(runId: string): Promise<RunRecord | undefined>;
-  /** Ends a running run. */
-  end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer>;
+  /**
+   * Ends a running run.
+   * @param retries which attempt of the run is meant; a run that was opened again since is left alone
+   */
+  end(runId: string, status: EndStatus, reason: string | undefined, at: number, retries?: number): Promise<EndAnswer>;
+  /**
+   * Opens a run again that has ended. Answers the run as it then is: another may have been first.
+   * @param retries how often it was opened again before
+   */
+  reopen(
+    runId: string,
+    retries: number,
+    retry: RetryRecord,
+  ): Promise<{ reopened: boolean; run: RunRecord | undefined }>;
   /** Run ids by time of acceptance, newest first, in pages. */
   list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }>;
 
@@ -82,6 +95,8 @@ export interface RunStore {
   allValues(runId: string): Promise<StoredValue[]>;
   /** Undefined if the values have more characters than `most`: no more than that is held in memory. */
   allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  /** Writes values that no turn wrote. All of them, or none. */
+  writeValues(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void>;
   /** Outputs of settled turns, serialized; none for a turn without output. */
   outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]>;
 

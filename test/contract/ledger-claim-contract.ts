@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { planBlueprint } from '../../src/core/plan.js';
+import { replayJournal } from '../../src/core/replay.js';
 import { SHAPES } from '../support/blueprints.js';
 import {
   accepted,
   granted,
   LedgerRun,
   LONG_LEASE_MS,
+  newRunId,
   SHORT_LEASE_MS,
   waitOn,
   type LedgerBench,
@@ -199,13 +202,32 @@ export function claimContract(open: OpenLedger): void {
     it('closes a run for claims, settling and renewal', async () => {
       const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
       const claim = granted(await run.claim('a'));
-      await bench.ledger.end(run.runId, 'cancelled');
-      await bench.ledger.end(run.runId, 'cancelled');
+      expect(await bench.ledger.end(run.runId, 'cancelled')).toBe(true);
+      expect(await bench.ledger.end(run.runId, 'cancelled')).toBe(true);
       expect(await run.claim('a')).toEqual({ kind: 'closed', status: 'cancelled' });
       expect(await run.claim('zzz')).toEqual({ kind: 'closed', status: 'cancelled' });
       expect(await run.settle(claim, 'a')).toEqual({ kind: 'closed', status: 'cancelled' });
       expect(await bench.ledger.renew(run.runId, 'a', '1', 'w1', claim.token, 1000)).toBe('lost');
       expect(await run.install()).toBe(false);
     });
+
+    it('is refused to whoever means an earlier attempt of the run: tokens as high were granted since', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+      const { token } = granted(await run.claim('a'));
+      expect(await bench.ledger.end(run.runId, 'failed', token)).toBe(false);
+      expect(await run.claim('a')).toMatchObject({ kind: 'granted' });
+      const high = (await bench.ledger.now()) + 3_600_000_000;
+      expect(await bench.ledger.end(run.runId, 'failed', high)).toBe(true);
+      expect(await run.claim('a')).toEqual({ kind: 'closed', status: 'failed' });
+      expect(await bench.ledger.end(newRunId(), 'failed', 1)).toBe(true);
+    });
+  });
+
+  it('tells with a grant how often the run was retried', async () => {
+    const run = new LedgerRun(bench.ledger, SHAPES.chain);
+    const state = replayJournal(planBlueprint(SHAPES.chain), [], { token: 1, now: 1, graceMs: 0, maxTurns: 10 });
+    state.set('z', '3');
+    await bench.ledger.install(run.runId, state);
+    expect(await run.claim('a')).toMatchObject({ kind: 'granted', retries: 3 });
   });
 }

@@ -37,7 +37,7 @@ export function ledgerSide(ledger: Ledger, runId: string): HistorySide {
     claim: (request) => ledger.claim(runId, request),
     renew: (...args) => ledger.renew(runId, ...args),
     settle: (request) => ledger.settle(runId, request),
-    end: (status) => ledger.end(runId, status),
+    end: async (status) => void (await ledger.end(runId, status)),
     read: () => ledger.read(runId),
   };
 }
@@ -61,7 +61,7 @@ export function referenceSide(): HistorySide {
     claim: async (request) => state.claim(request, tick()),
     renew: async (node, turn, worker, token, leaseMs) => state.renew(node, turn, worker, token, leaseMs, tick()),
     settle: async (request) => state.settle(request, tick()),
-    end: async (status) => state.close(status),
+    end: async (status) => void state.close(status),
     read: async () => new LedgerState(new Map(state.fields)),
   };
 }

@@ -80,6 +80,39 @@ export function runHeadContract(store: () => RunStore): void {
       for (const answer of answers) if (!answer.ended) expect(answer.run).toEqual(ended);
     });
 
+    it('opens a run again that has ended, once for each end, and ends only the attempt that is meant', async () => {
+      const run = runRecord();
+      await store().accept(run);
+      const retry = (id: string) => ({ id, stamp: 5, from: ['a'], patch: { k: '{"v":1}' }, keys: { a: 1 } });
+      expect(await store().reopen(run.runId, 0, retry('x'))).toMatchObject({ reopened: false });
+      await store().end(run.runId, 'failed', 'broken', run.createdAt + 1);
+      const opened = { ...run, retries: 1, retry: retry('x') };
+      expect(await store().reopen(run.runId, 0, retry('x'))).toEqual({ reopened: true, run: opened });
+      expect(await store().run(run.runId)).toEqual(opened);
+      // repeated by whoever did not hear the answer, and tried by another
+      expect(await store().reopen(run.runId, 0, retry('x'))).toMatchObject({ reopened: true });
+      expect(await store().reopen(run.runId, 0, retry('y'))).toEqual({ reopened: false, run: opened });
+      expect(await store().end(run.runId, 'failed', 'late', run.createdAt + 2)).toMatchObject({ ended: false });
+      expect(await store().end(run.runId, 'completed', undefined, run.createdAt + 3, 1)).toMatchObject({
+        ended: true,
+        run: { status: 'completed', retries: 1 },
+      });
+      expect(await store().reopen(run.runId, 0, retry('z'))).toMatchObject({ reopened: false });
+      expect(await store().reopen(run.runId, 1, retry('z'))).toMatchObject({ reopened: true, run: { retries: 2 } });
+    });
+
+    it('of several who open a run at once lets one win', async () => {
+      const run = runRecord();
+      await store().accept(run);
+      await store().end(run.runId, 'cancelled', undefined, run.createdAt + 1);
+      const answers = await Promise.all(
+        ['a', 'b', 'c'].map((id) => store().reopen(run.runId, 0, { id, stamp: 1, patch: {}, keys: {} })),
+      );
+      expect(answers.filter(({ reopened }) => reopened)).toHaveLength(1);
+      const winner = ['a', 'b', 'c'][answers.findIndex(({ reopened }) => reopened)];
+      expect((await store().run(run.runId))?.retry?.id).toBe(winner);
+    });
+
     it('makes no run of one that nobody accepted', async () => {
       const { runId } = runRecord();
       expect(await store().end(runId, 'cancelled', undefined, 1)).toEqual({ ended: false, run: undefined });

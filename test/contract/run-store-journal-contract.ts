@@ -251,6 +251,19 @@ export function journalContract(store: () => RunStore): void {
       expect((await store().turn(runId, 'узел', 'a:b#1'))?.output).toBe(large);
     });
 
+    it('writes values that no turn wrote, which are newer or older like any other', async () => {
+      const runId = newRun();
+      await write(runId, turnRecord('a', { token: stamp(5) }), [{ key: 'k', value: '"turn"' }]);
+      await store().writeValues(runId, [{ key: 'k', value: '"late"' }], stamp(4));
+      await store().writeValues(runId, [{ key: 'l', value: '"first"' }], stamp(4));
+      expect(byKey(await store().allValues(runId))).toEqual([
+        { key: 'k', value: '"turn"', stamp: stamp(5) },
+        { key: 'l', value: '"first"', stamp: stamp(4) },
+      ]);
+      await store().writeValues(runId, [{ key: 'k', value: '"patched"' }], stamp(6));
+      expect(await store().values(runId, ['k'])).toEqual([{ key: 'k', value: '"patched"', stamp: stamp(6) }]);
+    });
+
     it('keeps what it stored apart from what was given and what it answers', async () => {
       const runId = newRun();
       const taken = ['b'];

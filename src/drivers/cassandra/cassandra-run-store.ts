@@ -1,4 +1,5 @@
 import type { WorkflowBlueprint } from 'flowcraft';
+import type { RetryRecord } from '../../core/retry.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import type { Logger } from '../../ports/logger.js';
 import type {
@@ -10,6 +11,7 @@ import type {
   StatusWrite,
   StoredValue,
   TurnWrite,
+  ValueWrite,
 } from '../../ports/run-store.js';
 import { CassandraBlueprints } from './cassandra-blueprints.js';
 import { CassandraConnection, type CassandraConnectionOptions } from './cassandra-client.js';
@@ -83,8 +85,22 @@ export class CassandraRunStore implements RunStore {
     return this.runs.read(runId);
   }
 
-  async end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer> {
-    return this.runs.end(runId, status, reason, at);
+  async end(
+    runId: string,
+    status: EndStatus,
+    reason: string | undefined,
+    at: number,
+    retries?: number,
+  ): Promise<EndAnswer> {
+    return this.runs.end(runId, status, reason, at, retries);
+  }
+
+  async reopen(
+    runId: string,
+    retries: number,
+    retry: RetryRecord,
+  ): Promise<{ reopened: boolean; run: RunRecord | undefined }> {
+    return this.runs.reopen(runId, retries, retry);
   }
 
   /** Reaches back 30 days at most: older entries have expired. */
@@ -103,6 +119,10 @@ export class CassandraRunStore implements RunStore {
   /** @throws ValueTooLargeError if all values of the turn together exceed what the server takes as one mutation */
   async write(write: TurnWrite): Promise<void> {
     await this.journal.write(write);
+  }
+
+  async writeValues(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void> {
+    await this.contextValues.write(runId, values, stamp);
   }
 
   async values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {

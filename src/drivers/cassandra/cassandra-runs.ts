@@ -1,5 +1,6 @@
 import type { types } from 'cassandra-driver';
 import { UnavailableError } from '../../core/errors.js';
+import type { RetryRecord } from '../../core/retry.js';
 import { isEndStatus, type EndStatus, type ParentTurn, type RunOptions, type RunRecord } from '../../core/run.js';
 import type { EndAnswer } from '../../ports/run-store.js';
 import { isUndecided } from './cassandra-errors.js';
@@ -14,6 +15,7 @@ export class CassandraRuns {
   private readonly attempts = new UncertainAttempts();
   private readonly insertCql: string;
   private readonly endCql: string;
+  private readonly reopenCql: string;
   private readonly readCql: string;
 
   constructor(private readonly session: CassandraSession) {
@@ -21,9 +23,12 @@ export class CassandraRuns {
     this.insertCql =
       `INSERT INTO ${table} (runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, parent, options, created_at, status, accepted_by)` +
       ` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`;
-    this.endCql = `UPDATE ${table} SET status = ?, reason = ?, ended_at = ?, ended_by = ? WHERE runid = ? IF status = 'running'`;
+    this.endCql = `UPDATE ${table} SET status = ?, reason = ?, ended_at = ?, ended_by = ? WHERE runid = ? IF status = 'running' AND retries = ?`;
+    this.reopenCql =
+      `UPDATE ${table} SET status = 'running', reason = null, ended_at = null, ended_by = null, retries = ?, retry = ?` +
+      ` WHERE runid = ? IF status IN ('completed', 'failed', 'cancelled') AND retries = ?`;
     this.readCql =
-      `SELECT runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, parent, options, created_at, status, reason, ended_at, ended_by` +
+      `SELECT runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, parent, options, created_at, status, reason, ended_at, ended_by, retries, retry` +
       ` FROM ${table} WHERE runid = ?`;
   }
 
@@ -71,16 +76,30 @@ export class CassandraRuns {
     return row && runOf(row);
   }
 
-  async end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer> {
-    const what = JSON.stringify(['end', runId, status, at, reason ?? null]);
+  async end(runId: string, status: EndStatus, reason: string | undefined, at: number, retries = 0): Promise<EndAnswer> {
+    const what = JSON.stringify(['end', runId, status, at, reason ?? null, retries]);
     return this.attempt(what, async (attempt) => {
-      const params = [status, reason ?? null, at, attempt, runId];
+      const params = [status, reason ?? null, at, attempt, runId, retries || null];
       const decided = await this.decide('ending a run', this.endCql, params);
       if (decided.wasApplied()) return { ended: true };
       const result = await this.session.readSerial('reading a run that ended', this.readCql, [runId]);
       const row = result.rows[0];
       return row?.['ended_by'] === attempt ? { ended: true } : { ended: false, run: row && runOf(row) };
     });
+  }
+
+  /** The id of `retry` says who opened the run, also if a try of ours seemed lost. */
+  async reopen(
+    runId: string,
+    retries: number,
+    retry: RetryRecord,
+  ): Promise<{ reopened: boolean; run: RunRecord | undefined }> {
+    const params = [retries + 1, JSON.stringify(retry), runId, retries || null];
+    const decided = await this.decide('opening a run again', this.reopenCql, params);
+    const result = await this.session.readSerial('reading a run that was opened again', this.readCql, [runId]);
+    const row = result.rows[0];
+    const run = row && runOf(row);
+    return { reopened: decided.wasApplied() || run?.retry?.id === retry.id, run };
   }
 
   /** Keeps the name of an attempt whose outcome is unknown, for when the caller repeats it. */
@@ -112,6 +131,8 @@ function runOf(row: types.Row): RunRecord {
   const parent = textOf(row['parent']);
   const options = textOf(row['options']);
   const ended = isEndStatus(status);
+  const retries = row['retries'] as number | null;
+  const retry = textOf(row['retry']);
   return {
     runId: String(row['runid']),
     blueprintId: String(row['blueprint_id']),
@@ -126,5 +147,7 @@ function runOf(row: types.Row): RunRecord {
     status: ended ? status : 'running',
     ...(ended ? { endedAt: millisecondsOf(row['ended_at']) } : {}),
     ...(reason === undefined ? {} : { reason }),
+    ...(retries ? { retries } : {}),
+    ...(retry === undefined ? {} : { retry: JSON.parse(retry) as RetryRecord }),
   };
 }

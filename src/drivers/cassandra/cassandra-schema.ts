@@ -112,6 +112,8 @@ function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> 
       ended_at: 'timestamp',
       ended_by: 'text',
       reason: 'text',
+      retries: 'int',
+      retry: 'text',
     }),
     // Rows of these two are always written in full and without nulls: a null is a tombstone for readers, and a cell
     // that was left out would let the cell of an older, fenced write show through.

@@ -1,4 +1,5 @@
 import type { WorkflowBlueprint } from 'flowcraft';
+import type { RetryRecord } from '../../core/retry.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import {
   openOutput,
@@ -7,6 +8,7 @@ import {
   openTurn,
   openValue,
   sealEndReason,
+  sealRetry,
   sealRun,
   sealStatus,
   sealTurn,
@@ -63,6 +65,15 @@ export class SealedRunStore implements RunStore {
     return answer.ended ? answer : { ended: false, run: answer.run && (await this.openRun(answer.run)) };
   }
 
+  async reopen(
+    runId: string,
+    retries: number,
+    retry: RetryRecord,
+  ): Promise<{ reopened: boolean; run: RunRecord | undefined }> {
+    const { reopened, run } = await this.inner.reopen(runId, retries, sealRetry(this.cipher, runId, retry));
+    return { reopened, run: run && (await this.openRun(run)) };
+  }
+
   list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
     return this.inner.list(filter);
   }
@@ -90,6 +101,11 @@ export class SealedRunStore implements RunStore {
       values: sealed(values),
       ...(ahead ? { ahead: sealed(ahead) } : {}),
     });
+  }
+
+  async writeValues(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void> {
+    const sealed = values.map((value) => sealValue(this.cipher, runId, value));
+    await this.inner.writeValues(runId, sealed, stamp);
   }
 
   async values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {

@@ -81,7 +81,7 @@ export class MemoryLedger implements Ledger {
     return this.run(runId).settle(request, this.time());
   }
 
-  async end(runId: string, status: string): Promise<void> {
+  async end(runId: string, status: string, below?: number): Promise<boolean> {
     const now = this.time();
     for (const [other, at] of this.data.ended) {
       if (now - at < ENDED_KEPT_MS * 1000) break;
@@ -89,9 +89,10 @@ export class MemoryLedger implements Ledger {
       this.data.runs.delete(other);
     }
     const state = this.data.runs.get(runId);
-    if (!state) return;
-    state.close(status);
+    if (!state) return true;
+    if (!state.close(status, below)) return false;
     this.data.ended.set(runId, this.data.ended.get(runId) ?? now);
+    return true;
   }
 
   async read(runId: string): Promise<LedgerState> {

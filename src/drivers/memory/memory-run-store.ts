@@ -1,6 +1,7 @@
 import type { WorkflowBlueprint } from 'flowcraft';
 import { stableJson } from '../../core/plan.js';
 import { decodeRunCursor, encodeRunCursor, type RunCursor } from '../../core/run-cursor.js';
+import type { RetryRecord } from '../../core/retry.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import type {
   EndAnswer,
@@ -11,6 +12,7 @@ import type {
   StatusWrite,
   StoredValue,
   TurnWrite,
+  ValueWrite,
 } from '../../ports/run-store.js';
 import { MemoryTimerData } from './memory-timers.js';
 
@@ -57,12 +59,27 @@ export class MemoryRunStore implements RunStore {
     return structuredClone(this.data.runs.get(runId));
   }
 
-  async end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer> {
+  async end(runId: string, status: EndStatus, reason: string | undefined, at: number, retries = 0): Promise<EndAnswer> {
     const before = this.data.runs.get(runId);
-    if (before?.status !== 'running') return { ended: false, run: structuredClone(before) };
+    if (before?.status !== 'running' || (before.retries ?? 0) !== retries)
+      return { ended: false, run: structuredClone(before) };
     const run: RunRecord = { ...before, status, endedAt: at, ...(reason === undefined ? {} : { reason }) };
     this.data.runs.set(runId, run);
     return { ended: true };
+  }
+
+  async reopen(
+    runId: string,
+    retries: number,
+    retry: RetryRecord,
+  ): Promise<{ reopened: boolean; run: RunRecord | undefined }> {
+    const before = this.data.runs.get(runId);
+    if (!before || before.status === 'running' || (before.retries ?? 0) !== retries)
+      return { reopened: before?.retry?.id === retry.id, run: structuredClone(before) };
+    const { endedAt: _at, reason: _reason, ...rest } = before;
+    const run: RunRecord = { ...rest, status: 'running', retries: retries + 1, retry: structuredClone(retry) };
+    this.data.runs.set(runId, run);
+    return { reopened: true, run: structuredClone(run) };
   }
 
   async list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
@@ -97,9 +114,13 @@ export class MemoryRunStore implements RunStore {
     const before = rows.get(key);
     if (!before || wins(record.token, stableJson(record), before.token, () => stableJson(before)))
       rows.set(key, structuredClone(record));
+    await this.writeValues(runId, [...(write.ahead ?? []), ...write.values], record.token);
+  }
+
+  async writeValues(runId: string, written: readonly ValueWrite[], stamp: number): Promise<void> {
     const values = entry(this.data.values, runId);
-    for (const value of [...(write.ahead ?? []), ...write.values]) {
-      const next: StoredValue = { ...value, stamp: record.token };
+    for (const value of written) {
+      const next: StoredValue = { ...value, stamp };
       const old = values.get(value.key);
       if (!old || wins(next.stamp, rank(next), old.stamp, () => rank(old)))
         values.set(value.key, structuredClone(next));

@@ -27,14 +27,17 @@ export function decodeClaim(reply: unknown): ClaimAnswer {
   const parts = new Parts('claim', reply);
   const kind = parts.text(0);
   switch (kind) {
-    case 'granted':
+    case 'granted': {
+      const retries = parts.optional(5);
       return {
         kind,
         token: parts.number(1),
         passes: parts.passes(2),
         claims: parts.number(3),
         ...parts.origin(4),
+        ...(retries === undefined ? {} : { retries: Number(retries) }),
       };
+    }
     case 'settled':
       return { kind, token: parts.number(1), passes: parts.passes(2), ...parts.origin(3) };
     case 'busy':

@@ -91,8 +91,8 @@ export class RedisLedger implements Ledger {
     );
   }
 
-  async end(runId: string, status: string): Promise<void> {
-    await this.script('end', this.keys.run(runId), status, this.endedTtlMs);
+  async end(runId: string, status: string, below?: number): Promise<boolean> {
+    return Number(await this.script('end', this.keys.run(runId), status, this.endedTtlMs, below ?? '')) === 1;
   }
 
   async read(runId: string): Promise<LedgerState> {

@@ -1,3 +1,4 @@
+import { QUEUED_RETRY_MS } from '../../../core/ledger-state.js';
 import { PRELUDE } from './prelude.js';
 
 /**
@@ -5,13 +6,13 @@ import { PRELUDE } from './prelude.js';
  *
  * KEYS: the run's hash.
  * ARGV: node, turn, worker, lease in ms, floor, token to take over ('' for none), mode.
- * Answers: granted, token, passes, claims, origin · settled, token, passes, origin · awaiting ·
+ * Answers: granted, token, passes, claims, origin, retries · settled, token, passes, origin · awaiting ·
  * busy, worker, token, retry in ms · closed, status · unknown, incarnation · missing.
- * Passes are one text, origin is the text of the field or null.
+ * Passes are one text, origin and retries are the texts of the fields or null.
  */
 export const CLAIM = `${PRELUDE}${String.raw`
 local node, name, worker, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
-load('i', 'x', 't', field('s', node, name), field('v', node, name))
+load('i', 'x', 't', 'z', field('s', node, name), field('v', node, name))
 if not get('i') then return {'missing'} end
 if get('x') then return {'closed', get('x')} end
 local found = turn(node, name)
@@ -19,7 +20,7 @@ if not found then return {'unknown', get('i')} end
 local origin = originOf(node, name)
 if found.state == 'D' then return {'settled', number(found.token), found.passes, origin} end
 if found.state == 'W' and mode ~= 'resume' then return {'awaiting'} end
-if found.state == 'Q' then return {'busy', NOBODY, '0', '200'} end
+if found.state == 'Q' then return {'busy', NOBODY, '0', '${QUEUED_RETRY_MS}'} end
 local at = now()
 local mine = found.worker == worker or found.expires <= at
 if mode == 'resume' and found.state ~= 'W' and not (found.state == 'C' and mine) then
@@ -41,5 +42,5 @@ putTurn(node, name, {
   round = found.round, made = found.made,
 })
 store()
-return {'granted', number(token), found.passes, number(claims), origin}
+return {'granted', number(token), found.passes, number(claims), origin, get('z')}
 `}`;
