@@ -1,5 +1,6 @@
 export { FlowcraftKafkaModule, type FlowcraftKafkaAsyncOptions } from './nest/flowcraft-kafka.module.js';
 export { FlowcraftClient } from './nest/flowcraft-client.js';
+export { FlowcraftDeadLetters } from './nest/flowcraft-dead-letters.js';
 export { FlowcraftWorker, type RunningNode } from './nest/flowcraft-worker.js';
 export { FlowcraftReconciler, RECONCILER_CRON_NAME } from './nest/flowcraft-reconciler.js';
 export { FlowcraftHealth, type FlowcraftHealthReport } from './nest/flowcraft-health.js';
@@ -57,6 +58,13 @@ export type { DriverTuning, ServerClients, ServerDrivers } from './composition/s
 export type { Drivers } from './composition/embedded-drivers.js';
 
 export type { ResumeOptions } from './engine/client.js';
+export type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterListOptions,
+  DeadLetterPage,
+  RedriveResult,
+} from './engine/dead-letters.js';
 export type { NodeError } from './engine/finisher.js';
 export type { TurnInfo } from './engine/node-execution.js';
 export type { ReconciliationStats } from './engine/reconciler.js';

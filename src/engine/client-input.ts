@@ -77,6 +77,33 @@ export const retryInput = z.strictObject({
 
 export const cancelInput = z.strictObject({ reason: z.string().max(MAX_REASON_LENGTH).optional() });
 
+const letterId = z
+  .string()
+  .regex(/^\d{1,9}:\d{1,18}$/, 'must be the id of a dead letter, as deadLetters.list() gives it');
+
+export const deadListInput = z.strictObject({
+  code: id.optional(),
+  runId: id.optional(),
+  includeRedriven: z.boolean().optional(),
+  limit: pageLimit.optional(),
+  cursor: cursor.optional(),
+});
+
+export const deadRedriveInput = z.union([
+  z.array(letterId).min(1).max(MAX_PAGE),
+  z
+    .strictObject({
+      code: id.optional(),
+      runId: id.optional(),
+      all: z.literal(true).optional(),
+      limit: z.int().min(1).max(100_000).optional(),
+    })
+    .refine(({ code, runId, all }) => code !== undefined || runId !== undefined || all === true, {
+      path: ['all'],
+      message: 'must be true to send every dead letter again; else name a code or a runId',
+    }),
+]);
+
 /**
  * Refuses what does not fit. The values themselves are passed on as they are: a schema may not change them.
  * @throws ArgumentInvalidError that lists every problem

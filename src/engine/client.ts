@@ -4,12 +4,15 @@ import { assertRunId } from '../core/identifiers.js';
 import { startTurns } from '../core/replay.js';
 import type { EndStatus, TurnRecord } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
+import type { JobQueue } from '../ports/job-queue.js';
+import type { Logger } from '../ports/logger.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { ClientCalls } from './client-calls.js';
 import { assertInput, cancelInput, listInput, resumeInput, retryInput, startInput, waitInput } from './client-input.js';
+import { DeadLetters } from './dead-letters.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import type { Answer, Resumer } from './resumer.js';
@@ -24,6 +27,8 @@ import type { RunEnder } from './run-ender.js';
 import type { RunWaiter, WaitOptions } from './run-waiter.js';
 
 export interface ClientParts {
+  readonly queue: JobQueue;
+  readonly logger: Logger;
   readonly store: RunStore;
   readonly ledger: Ledger;
   readonly signals: RunSignals;
@@ -54,12 +59,15 @@ export interface ResumeOptions extends Answer {
  * each call ends within a time, whatever the servers do.
  */
 export class Client {
+  /** Messages that were parked because they can never succeed. */
+  readonly deadLetters: DeadLetters;
   private readonly runList: RunList;
   private readonly outcomes: RunOutcomes;
 
   constructor(private readonly parts: ClientParts) {
     const { store, clock, serializer } = parts;
     this.runList = new RunList(store, clock);
+    this.deadLetters = new DeadLetters({ queue: parts.queue, store, clock, calls: parts.calls, logger: parts.logger });
     this.outcomes = new RunOutcomes(store, serializer, (runId) => this.contextOf(runId));
   }
 

@@ -262,6 +262,8 @@ export class Engine {
     });
     this.reconciler = new Reconciler(store, ledger, queue, runs, finisher, clock, logger, workerId, options);
     this.client = new Client({
+      queue,
+      logger,
       store,
       ledger,
       signals,

@@ -1,3 +1,4 @@
+import { redrivenAt } from '../core/dead-letter.js';
 import { decodeJob, encodeJob, jobTurn, type Job } from '../core/envelope.js';
 import {
   BlueprintNotFoundError,
@@ -190,7 +191,9 @@ export class EngineJobHandler implements JobHandler {
     text = cause?.message ?? '',
   ): Promise<void> {
     const { clock, ids, queue, options, logger, stopping } = this.parts;
-    const since = job.unroutableSince ?? clock.now();
+    // a dead letter that was sent again gets its time anew
+    const begun = Math.max(job.unroutableSince ?? 0, redrivenAt(message.headers) ?? 0);
+    const since = begun === 0 ? clock.now() : begun;
     if (clock.now() - since > options.worker.unroutableGraceMs) {
       logger.error(`Parked a job as a dead letter: ${text}`, { runId: job.runId, nodeId: job.nodeId });
       await queue.publishDead(message, { code: cause?.code ?? ErrorCode.NodeImplementationMissing, message: text });

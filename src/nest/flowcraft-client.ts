@@ -8,6 +8,7 @@ import type { RunOutcome } from '../engine/run-outcome.js';
 import type { RunHandle, StartOptions } from '../engine/run-starter.js';
 import type { WaitOptions } from '../engine/run-waiter.js';
 import { EngineHost } from './engine-host.js';
+import { FlowcraftDeadLetters } from './flowcraft-dead-letters.js';
 
 /**
  * Starts runs and answers for them, from any process of the fleet.
@@ -18,7 +19,12 @@ import { EngineHost } from './engine-host.js';
  */
 @Injectable()
 export class FlowcraftClient {
-  constructor(private readonly host: EngineHost) {}
+  /** Messages on the topic that were parked because they can never succeed, and the way back for them. */
+  readonly deadLetters: FlowcraftDeadLetters;
+
+  constructor(private readonly host: EngineHost) {
+    this.deadLetters = new FlowcraftDeadLetters(host);
+  }
 
   /**
    * Starts a run. When the promise resolves, the run is durable: it ends or waits for something, whatever happens to

@@ -1,4 +1,7 @@
+import type { DeadLetterReason } from '../core/dead-letter.js';
 import type { Job } from '../core/envelope.js';
+
+export type { DeadLetterReason } from '../core/dead-letter.js';
 
 /** A message as it came from the topic, before anybody has decoded it. */
 export interface RawMessage {
@@ -7,12 +10,6 @@ export interface RawMessage {
   readonly headers: Readonly<Record<string, string>>;
   readonly partition: number;
   readonly offset: string;
-}
-
-export interface DeadLetterReason {
-  /** One of ErrorCode, or a word of the same kind. */
-  readonly code: string;
-  readonly message: string;
 }
 
 export interface JobHandler {
@@ -40,6 +37,22 @@ export interface JobConsumer {
   stop(): Promise<void>;
 }
 
+/** Dead letters of one partition: from the first offset, before the second, and no more than the limit. */
+export interface DeadRange {
+  readonly partition: number;
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly limit: number;
+}
+
+/** Which dead letters a partition holds. */
+export interface DeadBounds {
+  readonly partition: number;
+  readonly first: bigint;
+  /** The offset of the next one. */
+  readonly next: bigint;
+}
+
 /**
  * A durable queue of jobs. Delivery is at least once, in any order, possibly to two workers at once; nothing that was
  * acknowledged is lost.
@@ -57,6 +70,14 @@ export interface JobQueue {
   publish(job: Job, key?: string, canWait?: boolean): Promise<void>;
   /** Parks a message that can never succeed, with its original bytes and the reason. Resolves when it is durable. */
   publishDead(message: RawMessage, reason: DeadLetterReason): Promise<void>;
+  /** Where dead letters go. */
+  readonly deadTopic: string;
+  /** @throws UnavailableError */
+  deadBounds(): Promise<DeadBounds[]>;
+  /** Reads dead letters without any effect on them. Within each range they are in order. @throws UnavailableError */
+  readDead(ranges: readonly DeadRange[]): Promise<RawMessage[]>;
+  /** Sends the key and the bytes of a dead letter to the jobs, with these headers. Resolves when that is durable. */
+  redrive(letter: Pick<RawMessage, 'key' | 'value'>, headers: Readonly<Record<string, string>>): Promise<void>;
   consume(handler: JobHandler): Promise<JobConsumer>;
   close(): Promise<void>;
 }

@@ -47,6 +47,16 @@ export interface ForeignRun {
 export type EndAnswer =
   { readonly ended: true; readonly run?: never } | { readonly ended: false; readonly run: RunRecord | undefined };
 
+/** A dead letter that was sent again. */
+export interface RedriveMark {
+  readonly partition: number;
+  readonly offset: bigint;
+  /** When it was parked, as its header says: offsets begin anew when a topic is made anew. */
+  readonly failedAt: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
 export interface RunFilter {
   readonly from: number;
   readonly to: number;
@@ -106,6 +116,11 @@ export interface RunStore {
   touchStatus(runId: string, stamp: number, at: number): Promise<void>;
   /** Runs whose status row says running and did not move since `before` (milliseconds): for the page's reconciler on foreign rows. */
   foreign(runId: string): Promise<ForeignRun | undefined>;
+
+  /** Remembers that dead letters were sent again. */
+  markRedriven(topic: string, marks: readonly RedriveMark[]): Promise<void>;
+  /** The dead letters of a partition that were sent again, from one offset and before another. */
+  redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]>;
 
   saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void>;
   blueprint(blueprintId: string, hash: string): Promise<WorkflowBlueprint | undefined>;

@@ -5,6 +5,7 @@ import type { Logger } from '../../ports/logger.js';
 import type {
   EndAnswer,
   ForeignRun,
+  RedriveMark,
   RunFilter,
   RunStore,
   StatusRow,
@@ -17,6 +18,7 @@ import { CassandraBlueprints } from './cassandra-blueprints.js';
 import { CassandraConnection, type CassandraConnectionOptions } from './cassandra-client.js';
 import { CassandraJournal } from './cassandra-journal.js';
 import { CassandraProvisioner, type CassandraProvisioning } from './cassandra-provision.js';
+import { CassandraRedrives } from './cassandra-redrives.js';
 import { CassandraRunIndex } from './cassandra-run-index.js';
 import { CassandraRuns } from './cassandra-runs.js';
 import { CassandraSchema, type SchemaNames } from './cassandra-schema.js';
@@ -41,6 +43,7 @@ export class CassandraRunStore implements RunStore {
   private readonly contextValues: CassandraValues;
   private readonly statuses: CassandraStatuses;
   private readonly blueprints: CassandraBlueprints;
+  private readonly redrives: CassandraRedrives;
 
   /** @throws ConfigurationError for names that are no identifiers */
   constructor(
@@ -57,6 +60,7 @@ export class CassandraRunStore implements RunStore {
     this.contextValues = new CassandraValues(session);
     this.statuses = new CassandraStatuses(session);
     this.blueprints = new CassandraBlueprints(session);
+    this.redrives = new CassandraRedrives(session);
     this.timers = new CassandraTimerRows(session);
   }
 
@@ -153,6 +157,14 @@ export class CassandraRunStore implements RunStore {
 
   async foreign(runId: string): Promise<ForeignRun | undefined> {
     return this.statuses.foreign(runId);
+  }
+
+  async markRedriven(topic: string, marks: readonly RedriveMark[]): Promise<void> {
+    await this.redrives.mark(topic, marks);
+  }
+
+  async redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]> {
+    return this.redrives.read(topic, partition, from, to);
   }
 
   async saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {

@@ -19,7 +19,7 @@ export interface Table {
 }
 
 export type TableRole =
-  'contexts' | 'statuses' | 'runs' | 'values' | 'turns' | 'blueprints' | 'index' | 'timers' | 'timerMarks';
+  'contexts' | 'statuses' | 'runs' | 'values' | 'turns' | 'blueprints' | 'index' | 'timers' | 'timerMarks' | 'redriven';
 
 export interface SchemaNames {
   readonly keyspace: string;
@@ -174,6 +174,18 @@ function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> 
       },
       primaryKey: '(bucket, shard), due, runid, kind, node_id, turn',
       partitionKey: ['bucket', 'shard'],
+    },
+    redriven: {
+      name: 'redriven_dead_letters',
+      columns: {
+        topic: 'text',
+        partition_id: 'int',
+        letter_offset: 'bigint',
+        failed_at: 'text',
+        redriven_at: 'timestamp',
+      },
+      primaryKey: '(topic, partition_id), letter_offset',
+      partitionKey: ['topic', 'partition_id'],
     },
     timerMarks: {
       name: 'timer_marks',

@@ -1,14 +1,22 @@
 import type { ConsumerConfig, Kafka, KafkaConfig } from 'kafkajs';
 import { backoffMs } from '../../core/backoff.js';
 import type { Job } from '../../core/envelope.js';
-import { ConnectError, IllegalStateError } from '../../core/errors.js';
+import { ConnectError, IllegalStateError, UnavailableError } from '../../core/errors.js';
 import type { Clock, Ids } from '../../ports/clock.js';
-import type { DeadLetterReason, JobHandler, JobQueue, RawMessage } from '../../ports/job-queue.js';
+import type {
+  DeadBounds,
+  DeadLetterReason,
+  DeadRange,
+  JobHandler,
+  JobQueue,
+  RawMessage,
+} from '../../ports/job-queue.js';
 import type { Logger } from '../../ports/logger.js';
 import { KafkaAdmission } from './kafka-admission.js';
 import { KafkaClient } from './kafka-client.js';
 import { NoAnswer, pause, within } from './kafka-deadline.js';
 import { isTooLarge } from './kafka-errors.js';
+import { KafkaDeadReader } from './kafka-dead-reader.js';
 import { guardIdleTimers } from './kafka-idle-guard.js';
 import { KafkaJobConsumer } from './kafka-job-consumer.js';
 import { deadLetter, excerptOf, jobMessage } from './kafka-messages.js';
@@ -56,6 +64,8 @@ export interface KafkaJobQueueOptions {
    * Milliseconds, default 20; 0: none waits.
    */
   readonly lingerMs?: number;
+  /** How long a look at the dead letters waits for the brokers. Default 12000. */
+  readonly deadReadTimeoutMs?: number;
   /** Offsets of finished messages are committed this often. Default 200. */
   readonly commitIntervalMs?: number;
   /** Messages of one partition that may be uncommitted. Default 10000. */
@@ -150,6 +160,34 @@ export class KafkaJobQueue implements JobQueue {
     }
   }
 
+  async deadBounds(): Promise<DeadBounds[]> {
+    this.assertOpen();
+    try {
+      const offsets = await this.client.withAdmin(this.readTimeoutMs, (admin) =>
+        admin.fetchTopicOffsets(this.deadTopic),
+      );
+      return offsets
+        .map(({ partition, low, high }) => ({ partition, first: BigInt(low), next: BigInt(high) }))
+        .sort((a, b) => a.partition - b.partition);
+    } catch (error) {
+      throw new UnavailableError('kafka', 'looking for dead letters', error);
+    }
+  }
+
+  async readDead(ranges: readonly DeadRange[]): Promise<RawMessage[]> {
+    this.assertOpen();
+    const { groupId } = this.options;
+    const reader = new KafkaDeadReader(this.client, this.deadTopic, groupId, this.readTimeoutMs, this.parts.logger);
+    return reader.read(ranges);
+  }
+
+  async redrive(
+    { key, value }: Pick<RawMessage, 'key' | 'value'>,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    await this.jobs.send({ key, value, headers });
+  }
+
   /** Messages whose publishing is not acknowledged yet. */
   get pending(): number {
     return this.jobs.pending + this.dead.pending;
@@ -197,6 +235,10 @@ export class KafkaJobQueue implements JobQueue {
     this.closing.abort();
     await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
     await Promise.all([this.jobs.close(this.closeTimeoutMs), this.dead.close(this.closeTimeoutMs)]);
+  }
+
+  private get readTimeoutMs(): number {
+    return this.options.deadReadTimeoutMs ?? 12_000;
   }
 
   private get closeTimeoutMs(): number {

@@ -1,8 +1,8 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
+import { DEAD_HEADERS, deadLetterHeaders } from '../../core/dead-letter.js';
 import { encodeJob, type Job } from '../../core/envelope.js';
 import type { DeadLetterReason, RawMessage } from '../../ports/job-queue.js';
 
-const MAX_REASON_CHARS = 2000;
 /** What is kept of a dead letter that, with its reason, no longer fits into a message. */
 const MAX_EXCERPT_BYTES = 65_536;
 
@@ -18,7 +18,6 @@ export function jobMessage(job: Job, key: string = job.runId): OutgoingMessage {
   return { key, value: encodeJob(job) };
 }
 
-/** The names of the headers are those that Kafka tools know. */
 export function deadLetter(
   topic: string,
   message: RawMessage,
@@ -28,15 +27,7 @@ export function deadLetter(
   return {
     key: message.key,
     value: message.value,
-    headers: {
-      ...message.headers,
-      'x-original-topic': topic,
-      'x-original-partition': String(message.partition),
-      'x-original-offset': message.offset,
-      'x-reason-code': reason.code,
-      'x-reason-message': reason.message.slice(0, MAX_REASON_CHARS),
-      'x-failed-at': failedAt.toISOString(),
-    },
+    headers: deadLetterHeaders(message, topic, reason, failedAt),
   };
 }
 
@@ -48,7 +39,7 @@ export function excerptOf(message: OutgoingMessage): OutgoingMessage {
   return {
     ...message,
     value: bytes.subarray(0, MAX_EXCERPT_BYTES),
-    headers: { ...message.headers, 'x-original-bytes': String(bytes.byteLength) },
+    headers: { ...message.headers, [DEAD_HEADERS.bytes]: String(bytes.byteLength) },
   };
 }
 

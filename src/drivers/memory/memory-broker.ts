@@ -1,15 +1,20 @@
+import { deadLetterHeaders } from '../../core/dead-letter.js';
 import type { DeadLetterReason, RawMessage } from '../../ports/job-queue.js';
 import { deferToNextTurn, type Defer } from './defer.js';
 
 export interface MemoryDeadLetter {
   readonly message: RawMessage;
   readonly reason: DeadLetterReason;
+  /** As it lies on the topic of the dead letters. */
+  readonly letter: RawMessage;
 }
 
 export interface MemoryBrokerOptions {
   /** @default 4 */
   readonly partitions?: number;
   readonly defer?: Defer;
+  /** Milliseconds since 1970; default: the time of this machine. */
+  readonly now?: () => number;
 }
 
 /** A consumer as the broker sees it. */
@@ -33,13 +38,16 @@ interface Group {
 
 /** What a Kafka cluster would hold of one topic: share one among the queues of several workers of a process. */
 export class MemoryBroker {
+  readonly topic = 'memory';
   readonly deadLetters: MemoryDeadLetter[] = [];
   readonly defer: Defer;
+  private readonly now: () => number;
   private readonly partitions: Partition[];
   private readonly groups = new Map<string, Group>();
 
   constructor(options: MemoryBrokerOptions = {}) {
     this.defer = options.defer ?? deferToNextTurn;
+    this.now = options.now ?? (() => Date.now());
     this.partitions = Array.from({ length: options.partitions ?? 4 }, () => ({ first: 0, messages: [] }));
   }
 
@@ -50,6 +58,13 @@ export class MemoryBroker {
     const offset = String(partition.first + partition.messages.length);
     partition.messages.push({ key: Buffer.from(key), value, headers, partition: index, offset });
     for (const { members } of this.groups.values()) for (const member of members) member.wake();
+  }
+
+  /** Keeps a message that can never succeed, as a topic of one partition would. */
+  park(message: RawMessage, reason: DeadLetterReason): void {
+    const headers = deadLetterHeaders(message, this.topic, reason, new Date(this.now()));
+    const letter = { ...message, headers, partition: 0, offset: String(this.deadLetters.length) };
+    this.deadLetters.push({ message, reason, letter });
   }
 
   read(partition: number, offset: number): RawMessage | undefined {

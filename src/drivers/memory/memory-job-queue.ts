@@ -1,6 +1,14 @@
 import { encodeJob, type Job } from '../../core/envelope.js';
 import { IllegalStateError } from '../../core/errors.js';
-import type { DeadLetterReason, JobConsumer, JobHandler, JobQueue, RawMessage } from '../../ports/job-queue.js';
+import type {
+  DeadBounds,
+  DeadLetterReason,
+  DeadRange,
+  JobConsumer,
+  JobHandler,
+  JobQueue,
+  RawMessage,
+} from '../../ports/job-queue.js';
 import type { Logger } from '../../ports/logger.js';
 import type { MemoryBroker } from './memory-broker.js';
 import { MemoryJobConsumer } from './memory-job-consumer.js';
@@ -30,7 +38,28 @@ export class MemoryJobQueue implements JobQueue {
 
   async publishDead(message: RawMessage, reason: DeadLetterReason): Promise<void> {
     if (this.state !== 'open') throw this.closed('park a message');
-    this.broker.deadLetters.push({ message, reason });
+    this.broker.park(message, reason);
+  }
+
+  get deadTopic(): string {
+    return `${this.broker.topic}.dead`;
+  }
+
+  async deadBounds(): Promise<DeadBounds[]> {
+    return [{ partition: 0, first: 0n, next: BigInt(this.broker.deadLetters.length) }];
+  }
+
+  async readDead(ranges: readonly DeadRange[]): Promise<RawMessage[]> {
+    return ranges.flatMap(({ partition, from, to, limit }) =>
+      partition === 0
+        ? this.broker.deadLetters.slice(Number(from), Math.min(Number(to), Number(from) + limit)).map((l) => l.letter)
+        : [],
+    );
+  }
+
+  async redrive(letter: Pick<RawMessage, 'key' | 'value'>, headers: Readonly<Record<string, string>>): Promise<void> {
+    if (this.state !== 'open') throw this.closed('send a dead letter again');
+    this.broker.append(letter.key?.toString() ?? '', letter.value, headers);
   }
 
   async consume(handler: JobHandler): Promise<JobConsumer> {

@@ -6,6 +6,7 @@ import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.
 import type {
   EndAnswer,
   ForeignRun,
+  RedriveMark,
   RunFilter,
   RunStore,
   StatusRow,
@@ -33,6 +34,8 @@ export class MemoryStoreData {
   readonly values = new Map<string, Map<string, StoredValue>>();
   readonly statuses = new Map<string, StatusCells>();
   readonly blueprints = new Map<string, WorkflowBlueprint>();
+  /** By topic, then by partition and offset. */
+  readonly redriven = new Map<string, Map<string, RedriveMark>>();
   /** Rows of foreign clients; nobody but tests writes them. */
   readonly foreign = new Map<string, ForeignRun>();
   readonly timers = new MemoryTimerData();
@@ -169,6 +172,16 @@ export class MemoryRunStore implements RunStore {
 
   async foreign(runId: string): Promise<ForeignRun | undefined> {
     return structuredClone(this.data.foreign.get(runId));
+  }
+
+  async markRedriven(topic: string, marks: readonly RedriveMark[]): Promise<void> {
+    const marked = entry(this.data.redriven, topic);
+    for (const mark of marks) marked.set(`${mark.partition}:${mark.offset}`, mark);
+  }
+
+  async redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]> {
+    const marks = [...entry(this.data.redriven, topic).values()];
+    return marks.filter((mark) => mark.partition === partition && mark.offset >= from && mark.offset < to);
   }
 
   async saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {

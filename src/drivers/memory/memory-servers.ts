@@ -36,7 +36,7 @@ export class MemoryServers {
   constructor(options: MemoryServersOptions) {
     const { clock, defer = deferToNextTurn, partitions = 4 } = options;
     this.clock = clock;
-    this.broker = new MemoryBroker({ partitions, defer });
+    this.broker = new MemoryBroker({ partitions, defer, now: () => clock.now() });
     this.signals = new MemorySignalBus(defer);
   }
 

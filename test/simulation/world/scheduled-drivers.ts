@@ -54,6 +54,11 @@ function queueOf(process: SimulatedProcess, queue: MemoryJobQueue): JobQueue {
     close: () => queue.close(),
     publishDead: (message, reason) =>
       process.call('kafka', 'publishDead', [message, reason], () => queue.publishDead(message, reason)),
+    deadTopic: queue.deadTopic,
+    deadBounds: () => process.call('kafka', 'deadBounds', [], () => queue.deadBounds()),
+    readDead: (ranges) => process.call('kafka', 'readDead', [ranges], () => queue.readDead(ranges)),
+    redrive: (letter, headers) =>
+      process.call('kafka', 'redrive', [letter, headers], () => queue.redrive(letter, headers)),
     consume: (handler) => queue.consume(gated(process, handler)),
     // a producer tries again until the broker has said yes: what was served and not answered is there twice
     publish: async (job, key) => {
