@@ -260,7 +260,17 @@ export class Engine {
       options,
       stopping,
     });
-    this.reconciler = new Reconciler(store, ledger, queue, runs, finisher, clock, logger, workerId, options);
+    this.reconciler = new Reconciler({
+      store,
+      ledger,
+      queue,
+      runs,
+      finisher,
+      clock,
+      logger,
+      worker: workerId,
+      options,
+    });
     this.client = new Client({
       queue,
       logger,

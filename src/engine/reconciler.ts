@@ -1,6 +1,8 @@
+import { LRUCache } from 'lru-cache';
 import type { LedgerState } from '../core/ledger-state.js';
+import { decodeRunCursor } from '../core/run-cursor.js';
 import { isEndStatus } from '../core/run.js';
-import type { Clock } from '../ports/clock.js';
+import { delay, type Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
@@ -20,47 +22,71 @@ export interface ReconciliationStats {
   failedRuns: number;
 }
 
+export interface ReconcilerParts {
+  readonly store: RunStore;
+  readonly ledger: Ledger;
+  readonly queue: JobQueue;
+  readonly runs: ActiveRuns;
+  readonly finisher: Finisher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly worker: string;
+  readonly options: EngineOptions;
+}
+
+const CURSOR = 'sweep';
 const SWEEP_LEASE_MS = 30_000;
+const RENEW_MS = 10_000;
+/** What is left after so long is left to the next sweep. */
+const LONGEST_SWEEP_MS = 45_000;
+/** Servers that take longer are away: the sweep ends, and the next one tries again. */
+const LONGEST_ASK_MS = 5_000;
+const ASKED_AT_ONCE = 16;
 const INDEX_PAGE = 500;
+/** Most entries of the index are of runs that have ended: so many are looked at for each run that may be asked. */
+const ENTRIES_PER_ASK = 5;
 const INDEX_DAYS_MS = 30 * 24 * 3_600_000;
+const LONGEST_BACKOFF_MS = 3_600_000;
+const FAILURES_KEPT = 10_000;
+const NAMED_IN_LOG = 10;
 
 /**
  * Finds runs that do not move and asks for them with a probe. One sweep at a time in the fleet; the others answer with
- * zeros. The ledger's idle list is the fast way; the index of all runs, paged a bit further with each sweep, finds what
- * the ledger has forgotten.
+ * zeros. The ledger's idle list is the fast way. The index of all runs finds what the ledger has forgotten: each sweep
+ * reads on where the last one of the fleet ended, so that all are seen however many there are; then it rests for the
+ * threshold. Its place is kept in the ledger: if that is lost, the newest runs come first again.
  */
 export class Reconciler {
-  private cursor: string | undefined;
+  /** Runs that could not be asked: how often in a row, and when they are asked again. Milliseconds. */
+  private readonly failures = new LRUCache<string, { count: number; until: number }>({ max: FAILURES_KEPT });
 
-  constructor(
-    private readonly store: RunStore,
-    private readonly ledger: Ledger,
-    private readonly queue: JobQueue,
-    private readonly runs: ActiveRuns,
-    private readonly finisher: Finisher,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-    private readonly worker: string,
-    private readonly options: EngineOptions,
-  ) {}
+  constructor(private readonly parts: ReconcilerParts) {}
 
   /** `alone` false: sweeps even if another does so at this time, which is harmless. `seen` gets the runs that stalled. */
   async sweep(
-    stalledThresholdSeconds = this.options.reconciler.stalledThresholdSeconds,
+    stalledThresholdSeconds = this.parts.options.reconciler.stalledThresholdSeconds,
     { alone = true, seen }: { alone?: boolean; seen?: Set<string> } = {},
   ): Promise<ReconciliationStats> {
+    const { ledger, clock, logger, worker, options } = this.parts;
     const stats: ReconciliationStats = { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 };
-    if (alone && !(await this.ledger.elect('sweep', this.worker, SWEEP_LEASE_MS))) return stats;
-    const thresholdMs = stalledThresholdSeconds * 1000;
-    const limit = this.options.reconciler.maxRunsPerSweep;
-    const idle = new Set(await this.ledger.idle(thresholdMs, limit));
-    for (const runId of await this.forgotten(thresholdMs, Math.max(0, limit - idle.size))) idle.add(runId);
-    for (const runId of idle) {
-      seen?.add(runId);
-      await this.ask(runId, stats);
-    }
+    if (alone && !(await ledger.elect('sweep', worker, SWEEP_LEASE_MS))) return stats;
+    const { maxRunsPerSweep } = options.reconciler;
+    const now = clock.now();
+    const sweep: Sweep = {
+      alone,
+      thresholdMs: stalledThresholdSeconds * 1000,
+      seen: seen ?? new Set(),
+      stats,
+      left: maxRunsPerSweep,
+      endsAt: now + LONGEST_SWEEP_MS,
+      renewedAt: now,
+    };
+    // a part is kept for the index: a list that is always full must not hide what is not on it
+    const idle = await ledger.idle(sweep.thresholdMs, Math.ceil((maxRunsPerSweep * 3) / 4));
+    await this.askAll(idle, sweep);
+    await this.searchIndex(sweep);
     if (stats.stalledRuns > 0) {
-      this.logger.log(
+      logger.log(
         `Sweep: ${stats.stalledRuns} stalled, ${stats.reconciledRuns} asked to go on, ${stats.failedRuns} failed.`,
       );
     }
@@ -69,29 +95,91 @@ export class Reconciler {
 
   /** Sends a probe for one run. False: the run has ended, or does not exist. */
   async askRun(runId: string): Promise<boolean> {
-    const run = await this.store.run(runId);
+    const { store, runs, finisher, ledger, queue } = this.parts;
+    const run = await store.run(runId);
     if (!run || run.status !== 'running') {
-      const ended = run && (await this.runs.find(runId));
-      if (run && ended) await this.finisher.complete(ended, run);
-      await this.ledger.forget(runId);
+      const ended = run && (await runs.find(runId));
+      if (run && ended) await finisher.complete(ended, run);
+      await ledger.forget(runId);
       return false;
     }
     // noted before the probe: what it wakes may end the run
-    await this.ledger.touch([runId]);
-    await this.queue.publish({ runId, blueprintId: run.blueprintId, nodeId: '', probe: true });
+    await ledger.touch([runId]);
+    await queue.publish({ runId, blueprintId: run.blueprintId, nodeId: '', probe: true });
     return true;
   }
 
-  private async ask(runId: string, stats: ReconciliationStats): Promise<void> {
+  private async askAll(runIds: readonly string[], sweep: Sweep): Promise<void> {
+    const due = runIds.filter((runId) => !sweep.seen.has(runId)).slice(0, sweep.left);
+    for (let at = 0; at < due.length && (await this.goesOn(sweep)); at += ASKED_AT_ONCE) {
+      const failed = sweep.stats.failedRuns;
+      await Promise.all(due.slice(at, at + ASKED_AT_ONCE).map((runId) => this.ask(runId, sweep)));
+      // that is no fault of the runs
+      if (sweep.stats.failedRuns - failed === ASKED_AT_ONCE) sweep.endsAt = 0;
+    }
+  }
+
+  /** False: the time of this sweep is over, the servers are away, or another process sweeps now. */
+  private async goesOn(sweep: Sweep): Promise<boolean> {
+    const { clock, ledger, worker } = this.parts;
+    const now = clock.now();
+    if (now >= sweep.endsAt) return false;
+    if (!sweep.alone || now - sweep.renewedAt < RENEW_MS) return true;
+    sweep.renewedAt = now;
+    return ledger.elect('sweep', worker, SWEEP_LEASE_MS);
+  }
+
+  private async ask(runId: string, sweep: Sweep): Promise<void> {
+    const { clock, logger } = this.parts;
+    const { stats } = sweep;
+    sweep.seen.add(runId);
+    if ((this.failures.get(runId)?.until ?? 0) > clock.now()) return;
     try {
-      if (!(await this.askRun(runId))) return;
-      stats.stalledRuns++;
+      const isStalled = await this.inTime(this.askRun(runId), sweep);
+      this.failures.delete(runId);
+      if (!isStalled) return;
+      sweep.left--;
       stats.reconciledRuns++;
-      this.logger.warn('A run made no progress; asked it to go on.', { runId });
+      if ((stats.stalledRuns += 1) <= NAMED_IN_LOG)
+        logger.warn('A run made no progress; asked it to go on.', { runId });
     } catch (error) {
+      sweep.left--;
       stats.stalledRuns++;
       stats.failedRuns++;
-      this.logger.error('A stalled run could not be asked to go on; the next sweep tries again.', { runId, error });
+      await this.backOff(runId, error, sweep);
+    }
+  }
+
+  /** A queue that is away keeps what it is given until it is back: nobody waits for that here. */
+  private async inTime<T>(work: Promise<T>, sweep: Sweep): Promise<T> {
+    const { clock, logger } = this.parts;
+    const over = new AbortController();
+    const late = delay(clock, LONGEST_ASK_MS, over.signal).then((): typeof LATE => LATE);
+    try {
+      const answer = await Promise.race([work, late]);
+      if (answer !== LATE) return answer;
+      work.catch((error: unknown) => logger.debug('A run that was asked late failed.', { error }));
+      sweep.endsAt = 0;
+      throw new Error(`No server took the question within ${LONGEST_ASK_MS} ms.`);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** So that a run that fails each time does not take the place of others. */
+  private async backOff(runId: string, error: unknown, { thresholdMs }: Sweep): Promise<void> {
+    const { clock, ledger, logger } = this.parts;
+    const count = (this.failures.get(runId)?.count ?? 0) + 1;
+    const waitMs = Math.min(Math.max(LONGEST_BACKOFF_MS, thresholdMs), thresholdMs * 2 ** Math.min(count - 1, 20));
+    this.failures.set(runId, { count, until: clock.now() + waitMs });
+    logger.error(
+      `A stalled run could not be asked to go on (time ${count} in a row); it is tried again in ${Math.round(waitMs / 1000)} s.`,
+      { runId, error },
+    );
+    try {
+      await ledger.touch([runId], waitMs - thresholdMs);
+    } catch (reason) {
+      logger.debug('A run that failed could not be put back.', { runId, error: reason });
     }
   }
 
@@ -100,33 +188,89 @@ export class Reconciler {
    * something to do: the ledger was lost, they never got that far, or the answer that they waited for was lost with
    * whoever gave it, or with the ledger's latest writes.
    */
-  private async forgotten(thresholdMs: number, limit: number): Promise<string[]> {
-    if (limit === 0) return [];
-    const now = this.clock.now();
-    const page = await this.store.list({
-      from: now - INDEX_DAYS_MS,
-      to: now - thresholdMs,
-      limit: Math.min(limit, INDEX_PAGE),
-      ...(this.cursor === undefined ? {} : { cursor: this.cursor }),
-    });
-    this.cursor = page.cursor;
-    const found: string[] = [];
-    for (const runId of page.runIds) {
-      const run = await this.store.run(runId);
-      if (!run) continue;
-      if (isEndStatus(run.status)) {
-        if (!isEndStatus((await this.store.status(runId))?.status ?? '')) found.push(runId);
-        continue;
+  private async searchIndex(sweep: Sweep): Promise<void> {
+    const { store, ledger, clock } = this.parts;
+    const now = clock.now();
+    let place = placeOf(await ledger.cursor(CURSOR));
+    if (sweep.alone && place.roundEndedAt !== undefined && now - place.roundEndedAt < sweep.thresholdMs) return;
+    for (
+      let entries = this.parts.options.reconciler.maxRunsPerSweep * ENTRIES_PER_ASK;
+      entries > 0 && sweep.left > 0 && (await this.goesOn(sweep));
+    ) {
+      const page = await store.list({
+        from: now - INDEX_DAYS_MS,
+        to: now - sweep.thresholdMs,
+        limit: Math.min(INDEX_PAGE, entries, sweep.left),
+        ...(place.cursor === undefined ? {} : { cursor: place.cursor }),
+      });
+      await this.askAll(await this.forgotten(page.runIds, now), sweep);
+      // after the page: a process that is lost leaves it to the next one
+      place = page.cursor === undefined ? { roundEndedAt: now } : { cursor: page.cursor };
+      await ledger.setCursor(CURSOR, JSON.stringify(place));
+      if (page.cursor === undefined) return;
+      entries -= page.runIds.length;
+    }
+  }
+
+  private async forgotten(runIds: readonly string[], now: number): Promise<string[]> {
+    const { store, ledger, logger } = this.parts;
+    const isForgotten = async (runId: string) => {
+      try {
+        const run = await store.run(runId);
+        if (!run) return false;
+        if (isEndStatus(run.status)) return !isEndStatus((await store.status(runId))?.status ?? '');
+        const state = await ledger.read(runId);
+        return state.fields.size === 0 || isStranded(state, now * 1000) || (await this.isBehind(runId, state));
+      } catch (error) {
+        // counted and put back when it is asked
+        logger.debug('A run of the index could not be looked at.', { runId, error });
+        return true;
       }
-      const state = await this.ledger.read(runId);
-      if (state.fields.size === 0 || isStranded(state, now * 1000) || (await this.isBehind(runId, state)))
-        found.push(runId);
+    };
+    const found: string[] = [];
+    for (let at = 0; at < runIds.length; at += ASKED_AT_ONCE) {
+      const some = runIds.slice(at, at + ASKED_AT_ONCE);
+      const answers = await Promise.all(some.map(isForgotten));
+      found.push(...some.filter((_, i) => answers[i]));
     }
     return found;
   }
 
   private async isBehind(runId: string, state: LedgerState): Promise<boolean> {
     const { open, awaiting } = state.counts();
-    return open === 0 && awaiting > 0 && isBehind(state, await this.store.turns(runId, false));
+    return open === 0 && awaiting > 0 && isBehind(state, await this.parts.store.turns(runId, false));
+  }
+}
+
+/** One sweep as it goes on. */
+interface Sweep {
+  readonly alone: boolean;
+  readonly thresholdMs: number;
+  readonly seen: Set<string>;
+  readonly stats: ReconciliationStats;
+  /** How many runs may still be asked. */
+  left: number;
+  endsAt: number;
+  renewedAt: number;
+}
+
+const LATE: unique symbol = Symbol('late');
+
+interface IndexPlace {
+  readonly cursor?: string;
+  /** When the index had been read to its end. Milliseconds. */
+  readonly roundEndedAt?: number;
+}
+
+/** What is no place of ours is the beginning. */
+function placeOf(text: string | undefined): IndexPlace {
+  try {
+    const { cursor, roundEndedAt } = JSON.parse(text ?? '{}') as IndexPlace;
+    if (typeof roundEndedAt === 'number') return { roundEndedAt };
+    if (typeof cursor !== 'string') return {};
+    decodeRunCursor(cursor);
+    return { cursor };
+  } catch {
+    return {};
   }
 }

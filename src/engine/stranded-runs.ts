@@ -3,7 +3,9 @@ import type { TurnRecord } from '../core/run.js';
 
 /** Nobody holds what is open, at least as far as this clock goes; that a job for it may be on its way is left to the probe. */
 export function isStranded(state: LedgerState, now: number): boolean {
-  if (state.get('x') !== undefined || state.counts().open === 0) return false;
+  // the run itself is not ended: it was opened again, by somebody who came no further
+  if (state.get('x') !== undefined) return true;
+  if (state.counts().open === 0) return false;
   return state.turns().every((turn) => turn.state !== 'C' || turn.until <= now);
 }
 

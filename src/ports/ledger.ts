@@ -49,12 +49,15 @@ export interface Ledger {
   isAlive(worker: string): Promise<boolean>;
   /** A worker that stops kindly says so: its claims can be taken at once. */
   retire(worker: string): Promise<void>;
-  /** Notes that these runs made progress now. */
-  touch(runIds: readonly string[]): Promise<void>;
+  /** Notes that these runs made progress now, or will have by then. */
+  touch(runIds: readonly string[], aheadMs?: number): Promise<void>;
   /** Runs that made no progress for `idleMs`, the longest idle first. */
   idle(idleMs: number, limit: number): Promise<string[]>;
   /** The run needs no watching any more: it ended, or waits. */
   forget(runId: string): Promise<void>;
+  /** What the fleet has noted under this name; undefined if nothing, or if it was lost. */
+  cursor(name: string): Promise<string | undefined>;
+  setCursor(name: string, value: string): Promise<void>;
   /** True for the one caller in the fleet that gets it, for `ttlMs`. */
   elect(name: string, owner: string, ttlMs: number): Promise<boolean>;
 }

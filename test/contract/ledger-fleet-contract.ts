@@ -64,6 +64,16 @@ export function fleetContract(open: OpenLedger): void {
       expect((await bench.ledger.idle(10, 100)).sort()).toEqual([...runs].sort());
     });
 
+    it('that were put back come when their time is over', async () => {
+      const [soon, late] = [newRunId(), newRunId()];
+      await bench.ledger.touch([late], 600_000);
+      await bench.ledger.touch([soon]);
+      await waitOn(bench, 40);
+      expect(await bench.ledger.idle(10, 10)).toEqual([soon]);
+      await bench.ledger.touch([late], -600_000);
+      expect(await bench.ledger.idle(10, 10)).toEqual([late, soon]);
+    });
+
     it('are forgotten when they need no watching', async () => {
       const runId = newRunId();
       await bench.ledger.touch([runId]);
@@ -73,6 +83,14 @@ export function fleetContract(open: OpenLedger): void {
       expect(await bench.ledger.idle(0, 10)).toEqual([]);
       await bench.ledger.touch([]);
     });
+  });
+
+  it('keeps what the fleet notes under a name', async () => {
+    expect(await bench.ledger.cursor('x')).toBeUndefined();
+    await bench.ledger.setCursor('x', '["1"]');
+    await bench.ledger.setCursor('x', '["2"]');
+    await bench.ledger.setCursor('y', 'other');
+    expect(await bench.ledger.cursor('x')).toBe('["2"]');
   });
 
   describe('an election', () => {

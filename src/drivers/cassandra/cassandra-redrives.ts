@@ -1,5 +1,5 @@
 import type { RedriveMark } from '../../ports/run-store.js';
-import { millisecondsOf, stampOf, type CassandraSession } from './cassandra-session.js';
+import { millisecondsOf, type CassandraSession } from './cassandra-session.js';
 
 const PAGE = 1000;
 
@@ -22,7 +22,7 @@ export class CassandraRedrives {
         String(offset),
         failedAt,
         at,
-        stampOf(at * 1000),
+        this.session.stamp(at * 1000),
       ]);
     await Promise.all(marks.map(write));
   }

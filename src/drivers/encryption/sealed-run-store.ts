@@ -18,6 +18,7 @@ import { reading, type ValueCipher } from '../../core/value-cipher.js';
 import type {
   EndAnswer,
   ForeignRun,
+  RedriveMark,
   RunFilter,
   RunStore,
   StatusRow,
@@ -136,6 +137,14 @@ export class SealedRunStore implements RunStore {
 
   foreign(runId: string): Promise<ForeignRun | undefined> {
     return this.inner.foreign(runId);
+  }
+
+  markRedriven(topic: string, marks: readonly RedriveMark[]): Promise<void> {
+    return this.inner.markRedriven(topic, marks);
+  }
+
+  redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]> {
+    return this.inner.redriven(topic, partition, from, to);
   }
 
   saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {

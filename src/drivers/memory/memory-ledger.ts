@@ -24,6 +24,7 @@ export class MemoryLedgerData {
   readonly ended = new Map<string, number>();
   readonly locks = new Map<string, Lease & { readonly lock: string }>();
   readonly elections = new Map<string, Lease>();
+  readonly cursors = new Map<string, string>();
   /** Microseconds until which a worker counts as alive. */
   readonly workers = new Map<string, number>();
   /** Microseconds of the last progress. */
@@ -34,7 +35,8 @@ export class MemoryLedgerData {
 
   /** Loses everything, as a server without persistence does when it restarts. */
   clear(): void {
-    for (const map of [this.runs, this.ended, this.locks, this.elections, this.workers, this.progress]) map.clear();
+    for (const map of [this.runs, this.ended, this.locks, this.elections, this.cursors, this.workers, this.progress])
+      map.clear();
     this.timers.clear();
   }
 }
@@ -132,26 +134,30 @@ export class MemoryLedger implements Ledger {
     this.data.workers.delete(worker);
   }
 
-  async touch(runIds: readonly string[]): Promise<void> {
-    const now = this.time();
-    for (const runId of runIds) {
-      this.data.progress.delete(runId); // the map stays in the order of progress
-      this.data.progress.set(runId, now);
-    }
+  async touch(runIds: readonly string[], aheadMs = 0): Promise<void> {
+    const at = this.time() + Math.round(aheadMs * 1000);
+    for (const runId of runIds) this.data.progress.set(runId, at);
   }
 
   async idle(idleMs: number, limit: number): Promise<string[]> {
     const before = this.time() - idleMs * 1000;
-    const found: string[] = [];
-    for (const [runId, at] of this.data.progress) {
-      if (at > before || found.length >= limit) break;
-      found.push(runId);
-    }
-    return found;
+    return [...this.data.progress]
+      .filter(([, at]) => at <= before)
+      .sort(([, a], [, b]) => a - b)
+      .slice(0, limit)
+      .map(([runId]) => runId);
   }
 
   async forget(runId: string): Promise<void> {
     this.data.progress.delete(runId);
+  }
+
+  async cursor(name: string): Promise<string | undefined> {
+    return this.data.cursors.get(name);
+  }
+
+  async setCursor(name: string, value: string): Promise<void> {
+    this.data.cursors.set(name, value);
   }
 
   async elect(name: string, owner: string, ttlMs: number): Promise<boolean> {

@@ -27,6 +27,10 @@ export class RedisKeys {
     return `${this.prefix}:elect:${name}`;
   }
 
+  cursor(name: string): string {
+    return `${this.prefix}:cursor:${name}`;
+  }
+
   /** Runs are spread over several sets, so that a cluster spreads them over its servers. */
   idle(runId: string): string {
     return this.shard(shardOf(runId, IDLE_SHARDS));

@@ -126,13 +126,13 @@ export class RedisLedger implements Ledger {
     await this.client.call('retire', (redis) => redis.del(this.keys.worker(worker)));
   }
 
-  async touch(runIds: readonly string[]): Promise<void> {
+  async touch(runIds: readonly string[], aheadMs = 0): Promise<void> {
     const shards = new Map<string, string[]>();
     for (const runId of runIds) {
       const shard = this.keys.idle(runId);
       shards.set(shard, [...(shards.get(shard) ?? []), runId]);
     }
-    await Promise.all([...shards].map(([shard, ids]) => this.script('touch', shard, ids)));
+    await Promise.all([...shards].map(([shard, ids]) => this.script('touch', shard, Math.round(aheadMs * 1000), ids)));
   }
 
   async idle(idleMs: number, limit: number): Promise<string[]> {
@@ -151,6 +151,14 @@ export class RedisLedger implements Ledger {
 
   async forget(runId: string): Promise<void> {
     await this.client.call('forget', (redis) => redis.zrem(this.keys.idle(runId), runId));
+  }
+
+  async cursor(name: string): Promise<string | undefined> {
+    return (await this.client.call('cursor', (redis) => redis.get(this.keys.cursor(name)))) ?? undefined;
+  }
+
+  async setCursor(name: string, value: string): Promise<void> {
+    await this.client.call('setCursor', (redis) => redis.set(this.keys.cursor(name), value));
   }
 
   async elect(name: string, owner: string, ttlMs: number): Promise<boolean> {
