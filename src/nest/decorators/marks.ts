@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { IllegalStateError } from '../../core/errors.js';
 
 /** What a decorator left on a class, or on one of its members. */
 export interface Mark<T> {
@@ -8,7 +9,11 @@ export interface Mark<T> {
 }
 
 /** Notes `value` on a class (`target` is its constructor) or on a member (`target` is the prototype). */
-export function addMark<T>(key: symbol, value: T, target: object, member?: string | symbol): void {
+export function addMark<T>(key: symbol, value: T, target: object, member?: string | symbol | object): void {
+  if (typeof member === 'object')
+    throw new IllegalStateError(
+      'The application is compiled with standard decorators, which NestJS does not know. Set experimentalDecorators and emitDecoratorMetadata to true in tsconfig.json, or use a compiler that does the same, such as SWC with decoratorMetadata.',
+    );
   const type = member === undefined ? target : target.constructor;
   const marks = (Reflect.getOwnMetadata(key, type) as readonly Mark<T>[] | undefined) ?? [];
   const mark: Mark<T> = member === undefined ? { value } : { value, member };

@@ -318,3 +318,10 @@ describe('@FlowNode refuses the start of the application', () => {
     expect(message).toMatch(/Nameless \(AppModule\) has an empty name/);
   });
 });
+
+it('a decorator that is applied as the standard has it says what to compile with', () => {
+  class Nodes {}
+  const standard = FlowNode('step') as unknown as (value: unknown, context: object) => void;
+  expect(() => standard(Nodes, { kind: 'class', name: 'Nodes' })).toThrow(/experimentalDecorators/);
+  expect(() => standard(() => undefined, { kind: 'method', name: 'step' })).toThrow(/emitDecoratorMetadata/);
+});
