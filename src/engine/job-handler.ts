@@ -9,7 +9,6 @@ import {
 } from '../core/errors.js';
 import { EncryptionKeyUnknownError } from '../core/encryption-errors.js';
 import { ForeignContextInvalidError } from '../core/limit-errors.js';
-import { turnKey } from '../core/identifiers.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobHandler, JobQueue, RawMessage } from '../ports/job-queue.js';
 import type { Logger } from '../ports/logger.js';
@@ -21,7 +20,7 @@ import type { Persistence } from './persistence.js';
 import type { Prober } from './prober.js';
 import { TimeLimit } from './time-limit.js';
 import { WorkerStopping } from './turn-claimer.js';
-import type { TurnProcessor } from './turn-processor.js';
+import { attemptKey, type TurnProcessor } from './turn-processor.js';
 
 const FAILURES_UNTIL_DEAD = 5;
 const FAILURE_DELAY_MS = 1_000;
@@ -69,8 +68,12 @@ export class EngineJobHandler implements JobHandler {
     }
   }
 
-  private isDone({ runId, nodeId, turn, pausedUntil }: Job): boolean {
-    return turn !== undefined && pausedUntil === undefined && this.parts.processor.isDone(turnKey(runId, nodeId, turn));
+  private isDone({ runId, nodeId, turn, pausedUntil, retries }: Job): boolean {
+    return (
+      turn !== undefined &&
+      pausedUntil === undefined &&
+      this.parts.processor.isDone(attemptKey(runId, { nodeId, turn }, retries))
+    );
   }
 
   /** Processes a job that did not come from the topic, to the end of its turn. */

@@ -299,9 +299,14 @@ interface Reason {
   readonly pausedUntil?: number | undefined;
 }
 
-function keyOf({ runId, record }: ActiveRun, { nodeId, turn }: TurnName): string {
+function keyOf({ runId, record }: ActiveRun, name: TurnName): string {
+  return attemptKey(runId, name, record.retries);
+}
+
+/** What a turn is known by here: the attempts of a run that was opened again are told apart. */
+export function attemptKey(runId: string, { nodeId, turn }: TurnName, retries: number | undefined): string {
   const key = turnKey(runId, nodeId, turn);
-  return record.retries ? `${key}\u001f${record.retries}` : key;
+  return retries ? `${key}\u001f${retries}` : key;
 }
 
 /** A turn that was claimed by the settle that fired it. */

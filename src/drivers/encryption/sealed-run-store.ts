@@ -61,8 +61,14 @@ export class SealedRunStore implements RunStore {
     return stored && this.openRun(stored);
   }
 
-  async end(runId: string, status: EndStatus, reason: string | undefined, at: number): Promise<EndAnswer> {
-    const answer = await this.inner.end(runId, status, sealEndReason(this.cipher, runId, reason), at);
+  async end(
+    runId: string,
+    status: EndStatus,
+    reason: string | undefined,
+    at: number,
+    retries?: number,
+  ): Promise<EndAnswer> {
+    const answer = await this.inner.end(runId, status, sealEndReason(this.cipher, runId, reason), at, retries);
     return answer.ended ? answer : { ended: false, run: answer.run && (await this.openRun(answer.run)) };
   }
 
