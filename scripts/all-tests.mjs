@@ -7,6 +7,8 @@ const PROJECTS = [
   ['unit'],
   ['conformance'],
   ['simulation'],
+  // two files of much work
+  ['differential', '--maxWorkers=2'],
   // the servers are shared, so one file at a time
   ['e2e', '--runInBand'],
 ];

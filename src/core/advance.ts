@@ -90,6 +90,7 @@ export class Advance {
       const turn =
         target.turn ??
         turnOfEntry(passes, target.entry?.source ?? '', target.entry?.turn ?? '', target.entry?.plain ?? true);
+      if (target.fresh && this.wasReady(target.node, turn, passes)) return;
       this.fire(target, turn, passes, this.round + 1);
       return;
     }
@@ -108,7 +109,8 @@ export class Advance {
       field('k', target.node, passes.join(PASS_SEP)),
       field('r', target.node, passes.join(PASS_SEP)),
     ];
-    for (const arrival of target.arrivals) if (this.arrive(target, arrival) && !arrival.ifRescued) this.raise(last);
+    for (const arrival of target.arrivals)
+      if (this.arrive(target, arrival)) this.raise(last, arrival.ifRescued ? this.roundOf(arrival) : this.round);
     if (target.taken || (late && this.ledger.get(taken) !== undefined)) this.raise(taken);
     // as if in rounds: a taken edge makes the join ready if all predecessors have completed by that round
     const [takenIn, lastIn] = [Number(this.ledger.get(taken) ?? -1), Number(this.ledger.get(last) ?? 0)];
@@ -138,9 +140,21 @@ export class Advance {
     for (const { join, depth } of leads) this.raise(field('r', join, passes.slice(0, depth).join(PASS_SEP)));
   }
 
-  private raise(mark: string): void {
+  /** In another turn than this one. */
+  private wasReady(node: string, turn: string, passes: readonly string[]): boolean {
+    const last = this.ledger.get(field('l', node));
+    if (last === undefined || this.ledger.turn(node, turn)) return false;
+    return this.ledger.turn(node, last)?.passes.join(PASS_SEP) === passes.join(PASS_SEP);
+  }
+
+  /** A rescued node has completed when it failed, not when its rescuer settled. */
+  private roundOf({ from, passes }: Arrival): number {
+    return this.ledger.turn(from, turnOfPasses(this.ledger.resolve(passes)))?.round ?? 0;
+  }
+
+  private raise(mark: string, round = this.round): void {
     const before = this.ledger.get(mark);
-    if (before === undefined || Number(before) < this.round) this.ledger.set(mark, String(this.round));
+    if (before === undefined || Number(before) < round) this.ledger.set(mark, String(round));
   }
 
   /** False if it does not count, or has counted before. */

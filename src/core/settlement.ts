@@ -34,6 +34,8 @@ export interface SettlementTarget {
   readonly turn?: string;
   /** The target is a controller entered from outside; the turn needs the passes around it. */
   readonly entry?: { readonly source: string; readonly turn: string; readonly plain: boolean };
+  /** Becomes ready only if it has not yet been ready in these passes. */
+  readonly fresh?: true;
   /** Becoming ready opens a new pass of this loop. */
   readonly opensPass?: true;
   /** The arrivals are those of dynamic nodes, which are counted for themselves. */
@@ -221,17 +223,26 @@ function targetOf(
 ): SettlementTarget {
   const node = plan.nodes.get(id) as PlanNode;
   const base = { ...baseOf(plan, node, known), taken, arrivals };
+  const fresh = taken && isWithoutMatch(plan, source, row, id) ? { fresh: true as const } : {};
   // A fallback is no join of its edges: failing is what leads to it.
   if (row.rescuer === id) return { ...base, when: node.predecessors.length === 0 ? 'once' : 'joined' };
   if (node.join === 'first') return { ...base, when: 'once' };
   if (node.join === 'settled') return { ...base, when: 'settled' };
   if (node.join !== 'any') return { ...base, when: 'joined' };
-  if (!node.isController) return { ...base, when: 'each', turn: turnOfArrival(source.id, row.turn) };
+  if (!node.isController) return { ...base, ...fresh, when: 'each', turn: turnOfArrival(source.id, row.turn) };
   const pass = known.get(id);
-  if (pass !== undefined && pass !== null) return { ...base, when: 'each', turn: turnOfNextPass(pass) };
+  if (pass !== undefined && pass !== null) return { ...base, ...fresh, when: 'each', turn: turnOfNextPass(pass) };
   const entries = node.predecessors.filter((p) => !node.body.has(p));
   const plain = entries.length === 1 && source.join !== 'any' && (row.turn === FIRST_TURN || source.loops.length > 0);
-  return { ...base, when: 'each', entry: { source: source.id, turn: row.turn, plain } };
+  return { ...base, ...fresh, when: 'each', entry: { source: source.id, turn: row.turn, plain } };
+}
+
+/** No edge matched, and flowcraft went on to this target all the same: it does so once only. */
+function isWithoutMatch(plan: BlueprintPlan, source: PlanNode, row: TurnRecord, target: string): boolean {
+  if (row.output === undefined) return true;
+  const edges = [source.id, ...source.rescues].flatMap((id) => plan.nodes.get(id)?.edges ?? []);
+  const matches = (action: string | undefined) => !action || action === row.action;
+  return !edges.some((e) => e.target === target && matches(e.action));
 }
 
 const WHEN = { any: 'each', first: 'once', settled: 'settled', all: 'joined' } as const;

@@ -201,7 +201,7 @@ export class Finisher {
     const children = waiting.flatMap((row) => row.awaiting?.childRunId ?? []);
     if (children.length > 0) {
       const awaiting = await this.awaitingOf(children);
-      if (awaiting.size === 0 && children.length === waiting.length) return;
+      if (awaiting.size < children.length) return; // the others come here again when they end or wait
     }
     // with children, a run may come to await several times between two of its own tokens
     const stamp =

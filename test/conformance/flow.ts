@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { INestApplicationContext } from '@nestjs/common';
-import { createDefaultContainer, type FlowcraftEvent } from 'flowcraft';
+import { createDefaultContainer } from 'flowcraft';
 import {
   FlowcraftClient,
   FlowcraftKafkaModule,
@@ -9,6 +9,7 @@ import {
   type RunOutcome,
 } from '../../src/index.js';
 import type { Case, Corpus, Outcome, Step } from './corpus.js';
+import { StartCounter } from './start-counter.js';
 
 const STEP_TIMEOUT_MS = 20_000;
 
@@ -50,31 +51,6 @@ export async function openFlow(
       for (const app of apps) await app.close();
     },
   };
-}
-
-/** Counts how often each node started, as the oracle's driver does. */
-class StartCounter {
-  private readonly runs = new Map<string, Map<string, number>>();
-
-  emit(event: FlowcraftEvent): void {
-    if (event.type !== 'node:start') return;
-    const { executionId, blueprintId, nodeId } = event.payload;
-    const counts = this.runs.get(executionId) ?? new Map<string, number>();
-    this.runs.set(executionId, counts);
-    const key = `${blueprintId}\n${nodeId}`;
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-
-  of(kase: Case, runId: string): Record<string, number> {
-    const keys = new Map(Object.entries(kase.blueprints).map(([key, b]) => [b.id, key]));
-    const executed: Record<string, number> = {};
-    for (const [name, count] of this.runs.get(runId) ?? []) {
-      const [blueprintId = '', nodeId = ''] = name.split('\n');
-      const key = keys.get(blueprintId) ?? blueprintId;
-      executed[key === 'main' ? nodeId : `${key}/${nodeId}`] = count;
-    }
-    return executed;
-  }
 }
 
 async function runCase(client: FlowcraftClient, starts: StartCounter, kase: Case, runId: string): Promise<Outcome> {

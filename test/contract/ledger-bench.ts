@@ -111,6 +111,7 @@ export class LedgerRun {
       turn,
       token: claim.token,
       passes: claim.passes,
+      output: '{"v":1}',
       taken: this.plan.nodes.get(node)?.targets ?? [],
       ...row,
     });

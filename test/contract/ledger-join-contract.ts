@@ -86,7 +86,7 @@ export function joinContract(open: OpenLedger): void {
       await run.pass('s');
       const first = await run.pass('p', 's');
       expect(names(first.fired)).toEqual(['q@1']);
-      const second = await run.pass('q', '1', taken('p'));
+      const second = await run.pass('q', '1', { row: { taken: ['p'], action: 'again' } });
       expect(names(second.fired)).toEqual(['p@q']);
     });
   });

@@ -18,7 +18,7 @@ export function chosenRow(
   { outcome, taken, dynamic }: ChosenOutcome,
 ): TurnRecord {
   const node = plan.nodes.get(id);
-  const row = (fields: Partial<TurnRecord>) => turnRecord(id, { turn, passes, ...fields });
+  const row = (fields: Partial<TurnRecord>) => turnRecord(id, { turn, passes, output: '{"v":1}', ...fields });
   if (outcome === 'awaiting') return row({ status: 'awaiting' });
   if (outcome === 'rescued' && node?.fallback !== undefined) return row({ status: 'failed', rescuer: node.fallback });
   if (outcome !== 'completed') return row({ status: 'failed' });

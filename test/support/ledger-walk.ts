@@ -75,6 +75,7 @@ export class LedgerWalk {
       token: answer.token,
       passes: answer.passes,
       claims: answer.claims,
+      output: '{"v":1}',
       ...this.decide({ node, turn }, this.plan),
     });
   }

@@ -113,6 +113,18 @@ describe('a join of any', () => {
     expect(walk.step('d', 'b')).toContain('d@c');
   });
 
+  it('that has been ready is not made ready by a node to which no edge was a match', () => {
+    const plan = planBlueprint(blueprint('silent', 'a>j b>j', { j: { config: { joinStrategy: 'any' } } }));
+    const walk = new LedgerWalk(plan, ({ node }) => ({
+      taken: node === 'j' ? [] : ['j'],
+      ...(node === 'b' ? { output: undefined } : {}),
+    }));
+    expect(walk.step('a')).toEqual(['j@a']);
+    expect(walk.step('b')).toEqual([]);
+    expect(walk.finish().executed).toEqual(['a@1', 'b@1', 'j@a']);
+    expect(new LedgerWalk(plan, () => ({ taken: ['j'], output: undefined })).step('b')).toEqual(['j@b']);
+  });
+
   it('lets the next arrival go on while the one before it waits', () => {
     const plan = planBlueprint(SHAPES.any);
     const walk = new LedgerWalk(plan, (turn, p) => (turn.turn === 'b' ? { status: 'awaiting' } : takeAll(turn, p)));

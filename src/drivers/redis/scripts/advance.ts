@@ -186,9 +186,22 @@ local function endItem(found, first)
   end
 end
 
-local function raise(mark)
+local function wasReady(node, turnName, passes)
+  local last = get(field('l', node))
+  if not last or turn(node, turnName) then return false end
+  local before = turn(node, last)
+  return before ~= nil and before.passes == passes
+end
+
+local function roundOf(arrival)
+  local rescued = turn(arrival.from, turnOfPasses(resolve(arrival.passes)))
+  return rescued and rescued.round or 0
+end
+
+local function raise(mark, at)
+  local highest = at or round
   local before = get(mark)
-  if not before or tonumber(before) < round then set(mark, number(round)) end
+  if not before or tonumber(before) < highest then set(mark, number(highest)) end
 end
 
 local function arrive(target, arrival)
@@ -228,7 +241,9 @@ local function tell(target, late)
   local passes = resolve(target.passes)
   local joined = table.concat(passes, PASS_SEP)
   if target.when == 'each' then
-    if target.taken then fire(target, target.turn or turnOfEntry(passes, target.entry), joined, round + 1) end
+    local arrived = target.turn or turnOfEntry(passes, target.entry)
+    local again = target.fresh and wasReady(target.node, arrived, joined)
+    if target.taken and not again then fire(target, arrived, joined, round + 1) end
     return
   end
   if target.when == 'settled' then
@@ -244,7 +259,7 @@ local function tell(target, late)
   end
   local taken, last = field('k', target.node, joined), field('r', target.node, joined)
   for _, arrival in ipairs(target.arrivals) do
-    if arrive(target, arrival) and not arrival.ifRescued then raise(last) end
+    if arrive(target, arrival) then raise(last, arrival.ifRescued and roundOf(arrival) or round) end
   end
   if target.taken or (late and get(taken)) then raise(taken) end
   local takenIn = tonumber(get(taken) or '-1')
