@@ -6,6 +6,7 @@ import { LedgerWalk, takeAll, turnsOf } from '../../support/ledger-walk.js';
 import { turnRecord } from '../../support/turn-records.js';
 
 const NOW = 1_800_000_000_000_000;
+const output = '{"v":1}';
 const options: ReplayOptions = { token: NOW + 5, now: NOW, graceMs: 1000, maxTurns: 1000 };
 const diamond = planBlueprint(SHAPES.diamond);
 
@@ -60,10 +61,10 @@ describe('a replayed ledger', () => {
   it('has the settled turns of an any join even if they were settled in another order than they are replayed', () => {
     const plan = planBlueprint(SHAPES.any);
     const rows = [
-      turnRecord('a', { token: 1, taken: ['b', 'c'] }),
-      turnRecord('b', { token: 2, taken: ['d'] }),
-      turnRecord('c', { token: 3, taken: ['d'] }),
-      turnRecord('d', { turn: 'c', token: 4, taken: ['e'] }),
+      turnRecord('a', { token: 1, output, taken: ['b', 'c'] }),
+      turnRecord('b', { token: 2, output, taken: ['d'] }),
+      turnRecord('c', { token: 3, output, taken: ['d'] }),
+      turnRecord('d', { turn: 'c', token: 4, output, taken: ['e'] }),
     ];
     const state = replayJournal(plan, rows, options);
     expect(turnsOf(state)).toContain('d@c done');
@@ -93,17 +94,18 @@ describe('a replayed ledger', () => {
     );
     // The walk looks for open turns in all of them, so it is spared: the journal is written by hand.
     const rows = Array.from({ length: 1000 }, (_, i) => String(i + 1)).flatMap((pass, i) => [
-      turnRecord('l', { turn: pass, token: i * 10 + 1, taken: ['x'] }),
+      turnRecord('l', { turn: pass, token: i * 10 + 1, output, taken: ['x'] }),
       ...['x', 'y', 'z', 'w'].map((id, j) =>
         turnRecord(id, {
           turn: pass,
           passes: [pass],
           token: i * 10 + 2 + j,
+          output,
           taken: [...(walk.plan.nodes.get(id)?.targets ?? [])],
         }),
       ),
     ]);
-    const all = [turnRecord('start', { token: 0, taken: ['l'] }), ...rows];
+    const all = [turnRecord('start', { token: 0, output, taken: ['l'] }), ...rows];
     const state = replayJournal(walk.plan, all, { ...options, maxTurns: 1e6 });
     expect(state.turns()).toHaveLength(all.length + 1);
   });
