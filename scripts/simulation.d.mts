@@ -6,7 +6,13 @@ export interface SimulationTotals {
   runs: number;
   faults: Record<string, number>;
   flows: Record<string, number>;
-  failures: { seed: number; flows: string[]; violations: string[] }[];
+  failures: Failure[];
+}
+
+export interface Failure {
+  seed: number;
+  flows: string[];
+  violations: string[];
 }
 
 export interface SimulationOptions {
@@ -14,8 +20,8 @@ export interface SimulationOptions {
   processes?: number;
   flow?: string;
   mutant?: string;
-  untilFailure?: boolean;
 }
 
 export function simulate(from: number, to: number, options?: SimulationOptions): Promise<SimulationTotals>;
+export function firstFailure(from: number, to: number, options?: SimulationOptions): Promise<Failure | undefined>;
 export function trace(seed: number, options?: SimulationOptions): Promise<number>;

@@ -9,6 +9,23 @@ export async function simulate(from, to, { processes = 2, ...options } = {}) {
   const parts = await Promise.all(
     Array.from({ length: processes }, (_, i) => run({ from: from + i, to, step: processes, ...options })),
   );
+  return totalOf(parts);
+}
+
+/** Runs seeds until one of them fails. Answers that failure, or undefined if none of them does. */
+export async function firstFailure(from, to, { processes = 2, ...options } = {}) {
+  const found = new AbortController();
+  const parts = Array.from({ length: processes }, async (_, i) => {
+    const task = { from: from + i, to, step: processes, untilFailure: true, ...options };
+    const out = await run(task, found.signal);
+    const failure = out && totalOf([out]).failures[0];
+    if (failure) found.abort();
+    return failure;
+  });
+  return (await Promise.all(parts)).find(Boolean);
+}
+
+function totalOf(parts) {
   const totals = parts.map((part) => JSON.parse(part.trimEnd().split('\n').at(-1)));
   const sum = totals.reduce((a, b) => add(a, b));
   sum.failures.sort((a, b) => a.seed - b.seed);
@@ -26,7 +43,8 @@ export async function trace(seed, options = {}) {
   return failures.length === 0 ? 0 : 1;
 }
 
-async function run(task) {
+/** What the process printed; undefined if `signal` ended it. */
+async function run(task, signal) {
   compiled ??= compileSimulation();
   const folder = await compiled;
   const child = spawn(
@@ -36,7 +54,10 @@ async function run(task) {
   );
   let out = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (out += text));
+  const kill = () => child.kill('SIGKILL');
+  signal?.addEventListener('abort', kill);
   const status = await new Promise((resolve) => child.on('close', resolve));
+  if (signal?.aborted && status !== 0) return undefined;
   if (status !== 0) throw new Error(`The simulation ended with exit status ${status}:\n${out.slice(-2000)}`);
   return out;
 }

@@ -130,7 +130,7 @@ export class TurnExecutor {
     const own = (key: string): StoredValue | undefined =>
       cells.find((cell) => cell.key === key && cell.stamp === row.token);
     if (row.writes.some((key) => own(key) === undefined)) {
-      const rows = await persistence.until(() => store.turns(run.runId, false), { runId: run.runId });
+      const rows = await persistence.until(() => store.turns(run.runId), { runId: run.runId });
       const others = rows.filter((other) => other.nodeId !== row.nodeId || other.turn !== row.turn);
       if (tornRows(run.plan, [...others, row], cells).includes(row)) return undefined;
     }

@@ -96,7 +96,7 @@ export interface RunStore {
   list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }>;
 
   turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined>;
-  /** The journal of a run. `outputs` false leaves out the outputs, which may be large. */
+  /** The journal of a run. `outputs` false leaves out the outputs, which may be large; a replay needs them. */
   turns(runId: string, outputs?: boolean): Promise<TurnRecord[]>;
   write(write: TurnWrite): Promise<void>;
 

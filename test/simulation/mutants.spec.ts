@@ -1,0 +1,16 @@
+import { firstFailure } from '../../scripts/simulation.mjs';
+import { MUTANTS } from './mutants.js';
+
+/** At most so many schedules until a missing safeguard must have shown: most show within a hundred. */
+const SCHEDULES = 40_000;
+
+/** The simulation can fail: without any one of the protocol's safeguards, it does. */
+describe('the simulation notices when', () => {
+  it.each(Object.keys(MUTANTS))(
+    '%s',
+    async (mutant) => {
+      expect(await firstFailure(1, SCHEDULES, { mutant })).toBeDefined();
+    },
+    10 * 60_000,
+  );
+});
