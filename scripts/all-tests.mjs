@@ -1,7 +1,8 @@
 // Runs every jest project, one after the other, and adds up the results. A skipped test counts as a failure: it would
 // hide one.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const PROJECTS = [
   ['unit'],
@@ -12,6 +13,8 @@ const PROJECTS = [
   // the servers are shared, so one file at a time
   ['e2e', '--runInBand'],
 ];
+/** Tests that leave something open keep their process from ending. */
+const EXIT_WITHIN_MS = 60_000;
 const results = '.ci-results';
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results);
@@ -21,8 +24,7 @@ let failed = 0;
 for (const [project, ...flags] of PROJECTS) {
   const file = `${results}/${project}.json`;
   const args = ['scripts/jest.mjs', '--selectProjects', project, ...flags, '--json', `--outputFile=${file}`];
-  // jest prints the JSON to stdout as well; its report goes to stderr
-  const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const status = await run(args, file);
   const report = read(file);
   if (!report) {
     console.error(`The project '${project}' gave no report (exit status ${status}).`);
@@ -46,6 +48,26 @@ for (const [project, ...flags] of PROJECTS) {
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
+
+/** Answers the exit status. Ends a process that does not end by itself after it has written its report. */
+async function run(args, file) {
+  // jest prints the JSON to stdout as well; its report goes to stderr
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], detached: true });
+  const kill = () => process.kill(-child.pid, 'SIGKILL');
+  process.on('SIGTERM', kill).on('SIGINT', kill);
+  let status;
+  const ended = new Promise((resolve) => {
+    child.on('exit', (code, signal) => resolve((status = code ?? signal)));
+  });
+  while (status === undefined && !existsSync(file)) await Promise.race([ended, sleep(1000, undefined, { ref: false })]);
+  await Promise.race([ended, sleep(EXIT_WITHIN_MS, undefined, { ref: false })]);
+  process.off('SIGTERM', kill).off('SIGINT', kill);
+  if (status !== undefined) return status;
+  child.kill('SIGUSR2');
+  await sleep(2000);
+  kill();
+  return ended;
+}
 
 function read(file) {
   try {
