@@ -34,6 +34,8 @@ const UNAVAILABLE_CODES = new Set<unknown>([
 ]);
 /** What the driver throws, as a plain error, when the host that it has just chosen lost its connections. */
 const NO_CONNECTION = 'No connection available';
+/** What a server says, as an internal error, that has heard of a new table and not opened it yet. */
+const NOT_OPENED_YET = /IllegalArgumentException: Unknown CF/;
 const TOO_LARGE =
   /oversized mutation \((\d+)\/(\d+)\)|Request is too big: length (\d+) exceeds maximum allowed length (\d+)/;
 const MISSING_TABLE = /(?:unconfigured table|table) (?:\w+\.)?(\w+)(?: does not exist|$)/i;
@@ -52,7 +54,7 @@ interface DriverFailure {
 /** True when the server may well answer later, and whether a write took effect is unknown. */
 export function isUnavailable(error: unknown): boolean {
   if (!isFailure(error)) return false;
-  if (error.message === NO_CONNECTION) return true;
+  if (error.message === NO_CONNECTION || NOT_OPENED_YET.test(error.message)) return true;
   return UNAVAILABLE_NAMES.has(error.name) || error.isSocketError === true || UNAVAILABLE_CODES.has(error.code);
 }
 

@@ -7,6 +7,7 @@ const TABLES = [
   'context_values',
   'contexts',
   'node_turns',
+  'redriven_dead_letters',
   'run_index',
   'runs',
   'statuses',

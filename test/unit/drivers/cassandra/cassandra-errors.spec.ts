@@ -27,6 +27,7 @@ describe('an error of the driver', () => {
     ['closed socket', Object.assign(new Error('Socket was closed'), { isSocketError: true })],
     ['reset connection', socketError('ECONNRESET')],
     ['host without connections', new Error('No connection available')],
+    ['table that the server has not opened yet', new Error('java.lang.IllegalArgumentException: Unknown CF de4f3ba0')],
   ])('is an UnavailableError with its cause: %s', (_name, error) => {
     expect(isUnavailable(error)).toBe(true);
     const result = translated(error, 'reading a run', schema);
