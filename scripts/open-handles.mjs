@@ -1,20 +1,17 @@
-// Preloaded into jest: on SIGUSR2 it prints what keeps the process alive, and where its sockets were opened.
+// Preloaded into jest: notes where each socket was opened, and prints on SIGUSR2 what keeps the process alive.
 import { Socket } from 'node:net';
 
-const opened = new WeakMap();
+const OPENED = Symbol.for('opened');
 const { connect } = Socket.prototype;
 Socket.prototype.connect = function (...args) {
-  opened.set(this, {
-    at: new Date().toISOString(),
-    stack: new Error('opened').stack.split('\n').slice(2, 12).join('\n'),
-  });
+  const stack = new Error('opened').stack.split('\n').slice(2, 12).join('\n');
+  this[OPENED] = `${new Date().toISOString()}\n${stack}`;
   return connect.apply(this, args);
 };
 
 process.on('SIGUSR2', () => {
   console.error(`Still open: ${process.getActiveResourcesInfo().join(', ')}`);
   for (const handle of process._getActiveHandles()) {
-    const from = opened.get(handle);
-    if (from) console.error(`A socket to port ${handle.remotePort ?? '?'}, opened at ${from.at}:\n${from.stack}`);
+    if (OPENED in handle) console.error(`A socket to port ${handle.remotePort ?? '?'}, opened at ${handle[OPENED]}`);
   }
 });
