@@ -13,6 +13,8 @@ export interface Flow {
    * somewhere on its way.
    */
   readonly fate?: 'answered' | 'left' | 'cancelled';
+  /** Takes long by itself, so that it says nothing about recovery. */
+  readonly isLong?: boolean;
   /** Nodes whose output depends on which of two branches came first. */
   readonly timed?: readonly string[];
   /** How often nodes execute that the in-process runtime executes once a round. */
@@ -142,6 +144,7 @@ export const FLOWS: readonly Flow[] = [
   {
     name: 'longSleep',
     weight: 1,
+    isLong: true,
     blueprint: named('longSleep', 'a>n a>b n>j b>j j>z', {
       n: { uses: 'sleep', params: { duration: '15s' } },
       j: { inputs: from('b') },
@@ -187,7 +190,7 @@ export const FLOWS: readonly Flow[] = [
     fate: 'cancelled',
   },
   { name: 'blocks', weight: 0, blueprint: named('blocks', 'a>b b>c', { b: { uses: 'blocks' } }) },
-  { name: 'slow', weight: 0.5, blueprint: named('slow', 'a>b b>c', { b: { uses: 'long' } }) },
+  { name: 'slow', weight: 0.5, isLong: true, blueprint: named('slow', 'a>b b>c', { b: { uses: 'long' } }) },
 ];
 
 export const BLUEPRINTS: Readonly<Record<string, WorkflowBlueprint>> = Object.fromEntries(

@@ -79,7 +79,8 @@ do {
   const caught = load.unfinished;
   const isLast = Date.now() >= end - 30_000;
   await load.untilFinished(isLast ? LAST_CALM_MS : CALM_MS);
-  const lateAfterMs = caught.flatMap((run) => (run.endedAt === undefined ? [] : [run.endedAt - calmAt]));
+  const ended = caught.filter((run) => !run.flow.isLong && run.endedAt !== undefined);
+  const lateAfterMs = ended.map(({ endedAt = calmAt }) => endedAt - calmAt);
   rounds.push({ calmAt, caught: caught.length, lateAfterMs });
   say(
     `${storm.faults.length} faults, ${load.runs.length} runs; ${caught.length} open when the storm was over, the last ended after ${Math.max(0, ...lateAfterMs)} ms, ${load.unfinished.length} have not`,

@@ -10,6 +10,8 @@ export const SERVER_NAMES: readonly ServerName[] = ['kafka', 'cassandra', 'redis
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const STACK = path.join(ROOT, 'scripts/stack/stack.mjs');
 
+const START_ATTEMPTS = 3;
+
 /** The servers of the harness alone, so that it may stop them, beside those of other tests. */
 export class Servers {
   readonly ports: Readonly<Record<ServerName, number>>;
@@ -60,7 +62,7 @@ export class Servers {
     const after = before.then(async () => {
       await this.stack('stop', name, ...(kill ? ['--kill'] : []));
       await new Promise((resolve) => setTimeout(resolve, downMs));
-      await this.stack('start', name);
+      await this.started(name);
     });
     this.changing.set(name, after);
     return after;
@@ -78,6 +80,17 @@ export class Servers {
 
   forget(name: ServerName): void {
     this.changing.delete(name);
+  }
+
+  /** On a machine that is busy it may not answer in time at first. */
+  private async started(name: ServerName): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.stack('start', name);
+      } catch (error) {
+        if (attempt === START_ATTEMPTS) throw error;
+      }
+    }
   }
 
   private openAdmin(): Redis {
