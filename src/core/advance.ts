@@ -111,7 +111,7 @@ export class Advance {
     ];
     for (const arrival of target.arrivals)
       if (this.arrive(target, arrival)) this.raise(last, arrival.ifRescued ? this.roundOf(arrival) : this.round);
-    if (target.taken || (late && this.ledger.get(taken) !== undefined)) this.raise(taken);
+    if (target.taken || (late && this.first && this.ledger.get(taken) !== undefined)) this.raise(taken);
     // as if in rounds: a taken edge makes the join ready if all predecessors have completed by that round
     const [takenIn, lastIn] = [Number(this.ledger.get(taken) ?? -1), Number(this.ledger.get(last) ?? 0)];
     if (takenIn < lastIn) return;

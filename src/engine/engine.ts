@@ -51,6 +51,7 @@ import { TurnSettler } from './turn-settler.js';
 import { TurnTimers } from './turn-timers.js';
 import { Waits } from './waits.js';
 import { Worker } from './worker.js';
+import { WorkflowEvents } from './workflow-events.js';
 
 /** The servers and the environment that an engine works with. */
 export interface EngineDrivers {
@@ -104,8 +105,10 @@ export class Engine {
       configuration.runtime,
       configuration.nodes ?? {},
       configuration.adapter,
+      clock,
       logger,
     );
+    const events = new WorkflowEvents(this.flowcraft, clock);
     this.persistence = new Persistence(clock, ids, logger, this.stopped.signal);
     const { persistence, flowcraft } = this;
     const { serializer } = flowcraft.runtime;
@@ -174,6 +177,7 @@ export class Engine {
       clock,
       ids,
       options,
+      (run) => events.started(run),
     );
     const settler = new TurnSettler(ledger, persistence, workerId, options);
     const waiting = new WaitingTurns({
@@ -293,9 +297,11 @@ export class Engine {
     });
     this.subscribe = () => {
       const endActivity = finisher.onStatus((run) => activity.forget(run.runId));
+      const endEvents = finisher.onStatus((run, status, errors) => events.became(run, status, errors));
       const endCancel = signals.onCancel((runId) => leases.abortRun(runId, new RunCancelled()));
       return () => {
         endActivity();
+        endEvents();
         endCancel();
       };
     };

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { WorkflowResult } from 'flowcraft';
 import type { RunCounts } from '../core/ledger-state.js';
 import { isEndStatus, isRetry, type EndStatus, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
@@ -39,6 +40,8 @@ export class Finisher {
   /** Ends under way here, by run: the messages of many turns of one run may find at once that it has no work left. */
   private readonly underWay = new Map<string, Promise<EndStatus | undefined>>();
   private readonly listeners = new Set<(run: ActiveRun, status: RunStatus, errors: readonly NodeError[]) => void>();
+  /** The last token of runs that were found to await: several messages may find the same. */
+  private readonly pauses = new LRUCache<string, number>({ max: 1000 });
 
   constructor(
     readonly store: RunStore,
@@ -216,7 +219,10 @@ export class Finisher {
     // an answer that came meanwhile wants the run to be watched
     if (state.counts().open > 0) await this.persistence.until(() => this.ledger.touch([runId]), { runId });
     await this.announce(runId, 'awaiting');
-    for (const listener of this.listeners) listener(run, 'awaiting', []);
+    if (this.pauses.get(runId) !== counts.token) {
+      this.pauses.set(runId, counts.token);
+      for (const listener of this.listeners) listener(run, 'awaiting', []);
+    }
     const parent = await this.parentOf(run);
     if (!parent) return;
     const above = await this.persistence.until(() => this.ledger.read(parent.runId), { runId: parent.runId });

@@ -14,6 +14,7 @@ import {
   type RuntimeOptions,
   type WorkflowBlueprint,
 } from 'flowcraft';
+import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 import { evaluatorFor } from './own-property-evaluator.js';
 
@@ -32,7 +33,8 @@ type ExecutionContextClass = new (
   signal?: AbortSignal,
 ) => ExecutionContext;
 
-export type EventListener = (event: FlowcraftEvent) => void;
+/** `timestamp`: ISO 8601; flowcraft's own events have none. */
+export type EventListener = (event: FlowcraftEvent & { readonly timestamp: string }) => void;
 
 /** flowcraft's runtime as the engine uses it: built from the user's options or container, events observed. */
 export class FlowcraftRuntime {
@@ -50,13 +52,21 @@ export class FlowcraftRuntime {
    * @param nodes further node implementations, by name
    * @param adapter what `dependencies.adapter` is for nodes
    */
-  constructor(source: RuntimeOptions | DIContainer, nodes: NodeRegistry, adapter: unknown, logger: Logger) {
+  constructor(
+    source: RuntimeOptions | DIContainer,
+    nodes: NodeRegistry,
+    adapter: unknown,
+    private readonly clock: Clock,
+    logger: Logger,
+  ) {
     const given = source instanceof DIContainer ? fromContainer(source) : source;
     const eventBus: IEventBus = {
       emit: async (event) => {
-        for (const listener of this.listeners) listener(event);
+        if (!given.eventBus && this.listeners.size === 0) return;
+        const stamped = { ...event, timestamp: new Date(this.clock.now()).toISOString() };
+        for (const listener of this.listeners) listener(stamped);
         try {
-          await given.eventBus?.emit(event);
+          await given.eventBus?.emit(stamped);
         } catch (error) {
           logger.error(`The event bus failed for '${event.type}'; the run goes on.`, { error });
         }
@@ -93,6 +103,11 @@ export class FlowcraftRuntime {
 
   hasImplementation(uses: string): boolean {
     return this.runtime.registry.has(uses);
+  }
+
+  /** Never fails: what the event bus throws is logged. */
+  async emit(event: FlowcraftEvent): Promise<void> {
+    await this.runtime.eventBus.emit(event);
   }
 
   on(listener: EventListener): () => void {

@@ -50,7 +50,8 @@ export class RunOutcomes {
   }
 }
 
-function workflowError(error: NodeError): NonNullable<WorkflowResult['errors']>[number] {
+/** As flowcraft words it. */
+export function workflowError(error: NodeError): NonNullable<WorkflowResult['errors']>[number] {
   const { nodeId, message, at, cause } = error;
   const original = Object.assign(
     new Error(message, cause ? { cause: Object.assign(new Error(cause.message), { name: cause.name }) } : undefined),

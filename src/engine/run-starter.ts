@@ -61,6 +61,7 @@ export class RunStarter {
     private readonly clock: Clock,
     private readonly ids: Ids,
     private readonly options: EngineOptions,
+    private readonly onAccepted: (run: ActiveRun) => void,
   ) {}
 
   newRunId(): string {
@@ -135,6 +136,7 @@ export class RunStarter {
 
   private async launch(run: ActiveRun): Promise<void> {
     const { runId, plan } = run;
+    this.onAccepted(run);
     const acceptedAt = this.clock.now();
     const now = await this.persistence.until(() => this.ledger.now(), { runId });
     await Promise.all([

@@ -261,7 +261,7 @@ local function tell(target, late)
   for _, arrival in ipairs(target.arrivals) do
     if arrive(target, arrival) then raise(last, arrival.ifRescued and roundOf(arrival) or round) end
   end
-  if target.taken or (late and get(taken)) then raise(taken) end
+  if target.taken or (late and isFirst and get(taken)) then raise(taken) end
   local takenIn = tonumber(get(taken) or '-1')
   if takenIn < tonumber(get(last) or '0') then return end
   if tonumber(get(field('d', target.node)) or '0') < awaited then return end
