@@ -118,7 +118,9 @@ export class Load {
       }
       const report = await seat.ask({ kind: 'start', runId, blueprintId, context });
       if (report && !report.error) return;
-      if (report?.error && !RETRIED.has(report.error.code)) throw new Error(report.error.message);
+      // a worker that leaves takes no more calls
+      const isRetried = (code: string) => code === 'FLOW_CLOSED' || RETRIED.has(code);
+      if (report?.error && !isRetried(report.error.code)) throw new Error(report.error.message);
       await sleep(RETRY_MS);
     }
   }

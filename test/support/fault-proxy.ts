@@ -16,6 +16,8 @@ export class FaultProxy {
   private readonly sockets = new Set<Socket>();
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly waiting = new Set<() => void>();
+  /** By the order of calls; of one connection and direction, that is also the order in which it is due. */
+  private schedule: { readonly due: number; readonly act: () => void }[] = [];
 
   private constructor(
     private readonly server: Server,
@@ -58,6 +60,7 @@ export class FaultProxy {
     for (const socket of [...this.sockets]) socket.resetAndDestroy();
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
+    this.schedule = [];
     this.waiting.clear();
   }
 
@@ -93,21 +96,40 @@ export class FaultProxy {
     else client.resume();
   }
 
+  /** Bytes keep their order, as TCP's do: none overtakes one that is late. */
   private pipe(from: Socket, to: Socket): void {
+    let late = 0;
+    let due = 0;
     from.on('data', (chunk: Buffer) => {
-      if (this.mode !== 'delay') {
+      if (this.mode !== 'delay' && late === 0) {
         to.write(chunk);
         return;
       }
-      const timer = setTimeout(() => {
-        this.timers.delete(timer);
+      late++;
+      due = Math.max(due, performance.now() + (this.mode === 'delay' ? this.delayMs : 0));
+      this.after(due, () => {
+        late--;
         if (!to.destroyed) to.write(chunk);
-      }, this.delayMs);
-      this.timers.add(timer);
+      });
     });
     from.once('close', () => {
       this.sockets.delete(from);
       to.destroy();
     });
+  }
+
+  /** What is due at the same time happens in the order of the calls. */
+  private after(due: number, act: () => void): void {
+    this.schedule.push({ due, act });
+    const timer = setTimeout(
+      () => {
+        this.timers.delete(timer);
+        const at = this.schedule.filter((entry) => entry.due <= due);
+        this.schedule = this.schedule.filter((entry) => entry.due > due);
+        for (const entry of at) entry.act();
+      },
+      Math.max(0, due - performance.now()),
+    );
+    this.timers.add(timer);
   }
 }
