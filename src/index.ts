@@ -111,6 +111,8 @@ export { DecryptionFailedError, EncryptionKeyUnknownError } from './core/encrypt
 export type { ValueCipher } from './core/value-cipher.js';
 export {
   ContextTooLargeError,
+  OutcomeRefusedError,
+  WriteTooLargeError,
   DynamicNodeInvalidError,
   FanOutTooLargeError,
   ForeignContextInvalidError,

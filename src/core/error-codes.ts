@@ -19,6 +19,7 @@ export const ErrorCode = {
   ValueTooLarge: 'FLOW_VALUE_TOO_LARGE',
   ValueTooDeep: 'FLOW_VALUE_TOO_DEEP',
   ContextTooLarge: 'FLOW_CONTEXT_TOO_LARGE',
+  OutcomeRefused: 'FLOW_OUTCOME_REFUSED',
   FanOutTooLarge: 'FLOW_FAN_OUT_TOO_LARGE',
   DynamicNodeInvalid: 'FLOW_DYNAMIC_NODE_INVALID',
   ForeignContextInvalid: 'FLOW_FOREIGN_CONTEXT_INVALID',
@@ -36,6 +37,7 @@ export const ErrorCode = {
   TopicMissing: 'FLOW_TOPIC_MISSING',
   DrainTimeout: 'FLOW_DRAIN_TIMEOUT',
   IllegalState: 'FLOW_ILLEGAL_STATE',
+  Internal: 'FLOW_INTERNAL',
   Closed: 'FLOW_CLOSED',
 } as const;
 

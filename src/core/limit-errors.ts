@@ -30,6 +30,33 @@ export class ContextTooLargeError extends FlowcraftKafkaError {
   }
 }
 
+/** All that one turn of a node writes, or an initial context, is more than the database takes at once. */
+export class WriteTooLargeError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ValueTooLarge;
+  constructor(
+    what: string,
+    readonly bytes: number,
+    readonly maxBytes: number,
+    options: FlowcraftKafkaErrorOptions = {},
+  ) {
+    super(
+      `${what} has ${bytes} bytes, more than the Cassandra server takes at once (${maxBytes}). Store large values elsewhere and pass references; no limit of this package can raise that of the server.`,
+      options,
+    );
+  }
+}
+
+/** What a node came to could not be recorded, for a reason that lies in it: the node has failed. */
+export class OutcomeRefusedError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.OutcomeRefused;
+  constructor(nodeId: string, options: FlowcraftKafkaErrorOptions & { cause: unknown }) {
+    super(
+      `What node '${nodeId}' came to cannot be recorded: ${options.cause instanceof Error ? options.cause.message : String(options.cause)}. Look at its output, its action, what it wrote to the context, and the conditions and transforms of its edges.`,
+      options,
+    );
+  }
+}
+
 /** A node returned more `dynamicNodes` than `limits.maxFanOut`. */
 export class FanOutTooLargeError extends FlowcraftKafkaError {
   readonly code = ErrorCode.FanOutTooLarge;

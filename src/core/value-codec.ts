@@ -48,8 +48,17 @@ export class ValueCodec {
 
   /** A serializer that overflows the stack does not say so. */
   private refusal(value: unknown, what: string, options?: FlowcraftKafkaErrorOptions): Error {
-    return isValueDeeperThan(value, this.maxDepth)
+    return isTooDeep(value, this.maxDepth)
       ? new ValueTooDeepError(what, this.maxDepth, options)
       : new ValueNotSerializableError(what, options);
+  }
+}
+
+/** A value may also throw when it is read. */
+function isTooDeep(value: unknown, levels: number): boolean {
+  try {
+    return isValueDeeperThan(value, levels);
+  } catch {
+    return false;
   }
 }

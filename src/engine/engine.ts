@@ -48,6 +48,7 @@ import { TurnExecutor } from './turn-executor.js';
 import { TurnOutcomes } from './turn-outcome.js';
 import { TurnProcessor } from './turn-processor.js';
 import { TurnSettler } from './turn-settler.js';
+import { TurnWriter } from './turn-writer.js';
 import { TurnTimers } from './turn-timers.js';
 import { Waits } from './waits.js';
 import { Worker } from './worker.js';
@@ -217,10 +218,10 @@ export class Engine {
     this.processor = new TurnProcessor({
       queue,
       ledger,
-      store,
       claimer,
       executor,
       outcomes: new TurnOutcomes(executor, leases, store, persistence, clock),
+      writer: new TurnWriter(store, executor, persistence, logger, (write) => turnTimers.record(write)),
       settler,
       rebuilder,
       finisher,
@@ -230,7 +231,6 @@ export class Engine {
       clock,
       logger,
       options,
-      beforeWrite: (write) => turnTimers.record(write),
       beganToWait,
       canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
       stopping: stopping.signal,

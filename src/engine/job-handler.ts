@@ -133,7 +133,7 @@ export class EngineJobHandler implements JobHandler {
         logger.error('A job failed in a way that it should not.', { runId: job.runId, nodeId: job.nodeId, error });
         if (failures >= FAILURES_UNTIL_DEAD) {
           const reason = {
-            code: error instanceof FlowcraftKafkaError ? error.code : 'FLOW_INTERNAL',
+            code: error instanceof FlowcraftKafkaError ? error.code : ErrorCode.Internal,
             message: error instanceof Error ? error.message : String(error),
           };
           await queue.publishDead(message, reason);

@@ -7,13 +7,13 @@ import {
 } from 'flowcraft';
 import { attemptPolicyOf, type AttemptPolicy } from '../core/attempts.js';
 import { overrideKey } from '../core/context-view.js';
-import { FlowcraftKafkaError } from '../core/errors.js';
 import { idempotencyKey } from '../core/identifiers.js';
 import { RETRY, type AwaitingDetails, type ErrorRecord, type TurnName } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { ActiveRun } from './active-run.js';
 import type { ExecutionContext, FlowcraftRuntime } from './flowcraft-runtime.js';
 import { NodeAttempts } from './node-attempts.js';
+import { errorRecord } from './node-error.js';
 import type { RunContext } from './run-context.js';
 
 /** A date cannot be later. */
@@ -180,10 +180,6 @@ function retriesHere(flowcraft: FlowcraftRuntime, definition: NodeDefinition): b
   return Boolean((adapter as { shouldRetryInProcess(node: NodeDefinition): unknown }).shouldRetryInProcess(definition));
 }
 
-export function errorRecord(error: unknown): ErrorRecord {
-  return { message: messageOf(error), isFatal: error instanceof FlowcraftError && error.isFatal, cause: rootOf(error) };
-}
-
 async function effectiveDefinition({ run, definition, context }: ExecutionRequest): Promise<NodeDefinition> {
   if (!mayBeOverridden(run, definition.id) || !(await context.has(overrideKey(definition.id)))) return definition;
   return { ...definition, inputs: `_inputs.${definition.id}` };
@@ -244,22 +240,4 @@ export function failed(run: ActiveRun, error: unknown, fallback?: string): Execu
       ...(cause ? { cause } : {}),
     },
   };
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  const message = (error as { message?: unknown } | null | undefined)?.message;
-  return typeof message === 'string' ? message : String(error);
-}
-
-/** The node's own error: at the bottom of the causes. flowcraft lists errors as plain objects that hold the original. */
-function rootOf(error: unknown): { name: string; message: string } {
-  let at = error;
-  for (let depth = 0; depth < 20 && !(at instanceof FlowcraftKafkaError); depth++) {
-    const { cause, originalError } = (at ?? {}) as { cause?: unknown; originalError?: unknown };
-    const next = cause ?? originalError;
-    if (next === undefined || next === null || next === at) break;
-    at = next;
-  }
-  return { name: at instanceof Error ? at.name : typeof at, message: messageOf(at) };
 }

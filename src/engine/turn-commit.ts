@@ -78,7 +78,7 @@ export function turnWrite(
 
 /** All of a turn is written as one, which no server takes in any size. */
 function assertSize({ runId, record, values }: TurnWrite, maxBytes: number): void {
-  const texts = [record.output ?? '', ...values.flatMap(({ key, value }) => [key, value ?? ''])];
+  const texts = [record.output ?? '', record.action ?? '', ...values.flatMap(({ key, value }) => [key, value ?? ''])];
   if (record.dynamicNodes) texts.push(JSON.stringify(record.dynamicNodes));
   // no character has more than three bytes for each of its units
   if (texts.reduce((sum, text) => sum + text.length, 0) * 3 <= maxBytes) return;
@@ -123,7 +123,8 @@ function details(execution: Execution): Partial<TurnRecord> {
   const dynamic = result?.dynamicNodes ?? [];
   const batch = batchOf(result);
   return {
-    ...(result?.action ? { action: result.action } : {}),
+    // flowcraft takes any value, and finds no edge for one that is no text
+    ...(typeof result?.action === 'string' && result.action !== '' ? { action: result.action } : {}),
     ...(dynamic.length > 0 ? { dynamicNodes: dynamic } : {}),
     ...(batch ? { batch } : {}),
     ...(typeof gather === 'string' && (batch || dynamic.length > 0) ? { gather } : {}),

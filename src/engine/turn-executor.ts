@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
 import { FlowcraftKafkaError } from '../core/errors.js';
+import { OutcomeRefusedError } from '../core/limit-errors.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { tornRows } from '../core/torn-rows.js';
@@ -14,18 +15,11 @@ import { decideEdges } from './edge-decision.js';
 import type { LimitSettings } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import {
-  errorRecord,
-  executeNode,
-  failed,
-  inputKeys,
-  mayBeOverridden,
-  type Executed,
-  type Execution,
-} from './node-execution.js';
+import { executeNode, inputKeys, mayBeOverridden, type Executed, type Execution } from './node-execution.js';
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
+import { isRefusal, refusedOutcome } from './refused-outcome.js';
 import type { Grant } from './turn-claimer.js';
-import { failureWrite, INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
+import { INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
 
 const CREATORS_KEPT = 200;
 
@@ -209,20 +203,14 @@ export class TurnExecutor {
       }
       return turnWrite(facts, execution, edges, context, this.sources.codec, this.limits.maxContextBytes);
     } catch (error) {
-      if (!(error instanceof FlowcraftKafkaError)) throw error;
-      // what cannot be stored fails the node
-      const { fallback } = definition.config ?? {};
-      const record = { ...errorRecord(error), cause: { name: error.name, message: error.message } };
-      if (fallback === undefined || !run.plan.nodes.has(fallback)) return failureWrite(facts, record);
-      context.changes.clear();
-      return turnWrite(
-        facts,
-        { ...(failed(run, error, fallback) as { status: 'failed' }), error: record },
-        { taken: [], inputs: new Map() },
-        context,
-        this.sources.codec,
-        this.limits.maxContextBytes,
-      );
+      if (!isRefusal(error)) throw error;
+      return this.refused(run, facts, definition, error);
     }
+  }
+
+  /** The node has failed because what it came to can't be stored. */
+  refused(run: ActiveRun, facts: TurnFacts, definition: NodeDefinition | undefined, error: unknown): TurnWrite {
+    const own = error instanceof FlowcraftKafkaError ? error : new OutcomeRefusedError(facts.nodeId, { cause: error });
+    return refusedOutcome(run, facts, definition?.config?.fallback, own, this.sources.codec.encode(null, facts.nodeId));
   }
 }

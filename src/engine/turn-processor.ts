@@ -10,7 +10,7 @@ import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
-import type { RunStore, TurnWrite } from '../ports/run-store.js';
+import type { TurnWrite } from '../ports/run-store.js';
 import { retriesOf, type ActiveRun } from './active-run.js';
 import type { Activity } from './activity.js';
 import type { EngineOptions } from './engine-options.js';
@@ -23,6 +23,7 @@ import type { TurnExecutor } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
 import type { TurnOutcomes } from './turn-outcome.js';
 import type { TurnSettler } from './turn-settler.js';
+import type { TurnWriter } from './turn-writer.js';
 
 const DONE_KEPT = 50_000;
 /**
@@ -34,10 +35,10 @@ const DONE_KEPT_MS = 15_000;
 export interface ProcessorParts {
   readonly queue: JobQueue;
   readonly ledger: Ledger;
-  readonly store: RunStore;
   readonly claimer: TurnClaimer;
   readonly executor: TurnExecutor;
   readonly outcomes: TurnOutcomes;
+  readonly writer: TurnWriter;
   readonly settler: TurnSettler;
   readonly rebuilder: Rebuilder;
   readonly finisher: Finisher;
@@ -47,8 +48,6 @@ export interface ProcessorParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: EngineOptions;
-  /** Makes durable what a turn needs that is about to be recorded. */
-  readonly beforeWrite: (write: TurnWrite) => Promise<void>;
   /** Looks whether what a turn waits for has come already. */
   readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
   /** Whether this worker has the implementation. */
@@ -165,10 +164,11 @@ export class TurnProcessor {
         if (outcome.floor !== undefined) floor = outcome.floor;
         const { write, inTime } = outcome;
         if (!write) continue; // lost, cancelled, or to be claimed above a newer row: the next claim tells
-        pending = write;
-        if (!(await this.write(write, inTime))) continue;
-        if (outcome.isFirst) fresh = write;
-        ({ record } = write);
+        const written = await this.parts.writer.write(run, write, inTime, grant.origin);
+        pending = written ?? write;
+        if (!written) continue;
+        if (outcome.isFirst) fresh = written;
+        ({ record } = written);
         reserved = this.reserve(run, record, grant.origin);
         askedAt = clock.now();
         answer = await this.settle(run, record, grant, reserved);
@@ -183,18 +183,6 @@ export class TurnProcessor {
       if (answer.kind === 'closed') return true;
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
     }
-  }
-
-  /** False: the claim has run out before the write was made. After that another may have the claim, and read what is written. */
-  private write(write: TurnWrite, inTime: () => boolean): Promise<boolean> {
-    const { persistence, store, beforeWrite } = this.parts;
-    const attempt = async () => {
-      await beforeWrite(write);
-      if (!inTime()) return false;
-      await store.write(write);
-      return true;
-    };
-    return persistence.until(attempt, { runId: write.runId, nodeId: write.record.nodeId, turn: write.record.turn });
   }
 
   private async settle(run: ActiveRun, record: TurnRecord, grant: Grant, claim: number): Promise<SettleAnswer> {

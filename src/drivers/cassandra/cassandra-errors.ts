@@ -1,5 +1,6 @@
 import { types } from 'cassandra-driver';
-import { SchemaMissingError, UnavailableError, ValueTooLargeError } from '../../core/errors.js';
+import { SchemaMissingError, UnavailableError } from '../../core/errors.js';
+import { WriteTooLargeError } from '../../core/limit-errors.js';
 import type { CassandraSchema } from './cassandra-schema.js';
 
 const { responseErrorCodes } = types;
@@ -105,7 +106,7 @@ export function translated(error: unknown, operation: string, schema: CassandraS
       .slice(1)
       .filter((n) => n !== undefined)
       .map(Number);
-    return new ValueTooLargeError(`All that was written at once for ${operation}`, bytes ?? 0, limit ?? 0, {
+    return new WriteTooLargeError(`All that was written at once for ${operation}`, bytes ?? 0, limit ?? 0, {
       cause: error,
     });
   }
