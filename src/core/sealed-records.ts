@@ -3,6 +3,7 @@ import type { ContextRow } from './context-view.js';
 import type { RetryRecord } from './retry.js';
 import type { ErrorRecord, RunRecord, TurnName, TurnRecord } from './run.js';
 import type { Cell, ValueCipher } from './value-cipher.js';
+import type { WebhookCall } from './webhook.js';
 
 /**
  * Which parts of what is stored are encrypted: all that can hold values of a context. Ids, keys, statuses, actions, tags
@@ -80,6 +81,14 @@ interface StatusTexts {
   readonly reason?: string;
 }
 
+export function sealCall(cipher: ValueCipher, call: WebhookCall): WebhookCall {
+  return cipher.isOn ? { ...call, output: cipher.encrypt(callCell(call), call.output) } : call;
+}
+
+export function openCall(cipher: ValueCipher, call: WebhookCall): WebhookCall {
+  return { ...call, output: cipher.decrypt(callCell(call), call.output) };
+}
+
 export function sealRetry(cipher: ValueCipher, runId: string, retry: RetryRecord): RetryRecord {
   return cipher.isOn ? mapRetry(runId, retry, (cell, text) => cipher.encrypt(cell, text)) : retry;
 }
@@ -131,6 +140,10 @@ function openNodes(cipher: ValueCipher, cell: Cell, nodes: readonly NodeDefiniti
   if (!cipher.isOn) return nodes;
   // as if it were a text that is not encrypted, which may be refused
   return JSON.parse(cipher.decrypt(cell, JSON.stringify(nodes))) as NodeDefinition[];
+}
+
+function callCell({ runId, nodeId, turn, id }: WebhookCall): Cell {
+  return { runId, kind: 'call', key: [nodeId, turn, id] };
 }
 
 function valueCell(runId: string, { key }: Value): Cell {

@@ -3,7 +3,8 @@ import { EncryptionKeyUnknownError } from './encryption-errors.js';
 /** Where a text is stored. A text that was encrypted for one place can't be read in another. */
 export interface Cell {
   readonly runId: string;
-  readonly kind: 'input' | 'inputHash' | 'value' | 'output' | 'error' | 'cause' | 'nodes' | 'result' | 'reason' | 'end';
+  readonly kind:
+    'input' | 'inputHash' | 'value' | 'output' | 'error' | 'cause' | 'nodes' | 'result' | 'reason' | 'end' | 'call';
   /** What tells it from others of its kind in the run. */
   readonly key?: readonly string[];
 }

@@ -11,6 +11,8 @@ export interface Ids {
   runId(): string;
   /** An id of this process life: two starts of one host differ. */
   workerId(): string;
+  /** A secret of 256 random bits, as 43 characters that a URL can hold. Nobody can guess it. */
+  token(): string;
   /** In [0, 1). */
   random(): number;
 }

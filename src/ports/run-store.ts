@@ -1,6 +1,7 @@
 import type { WorkflowBlueprint } from 'flowcraft';
 import type { ContextRow } from '../core/context-view.js';
 import type { RetryRecord } from '../core/retry.js';
+import type { WebhookCall, WebhookRecord } from '../core/webhook.js';
 import type { EndStatus, RunRecord, RunStatus, TurnName, TurnRecord } from '../core/run.js';
 
 /** One key of a run's context as it is stored. */
@@ -55,6 +56,10 @@ export interface RedriveMark {
   readonly failedAt: string;
   /** Milliseconds since 1970. */
   readonly at: number;
+}
+
+export interface StoredWebhook extends WebhookRecord {
+  readonly used: boolean;
 }
 
 export interface RunFilter {
@@ -121,6 +126,18 @@ export interface RunStore {
   markRedriven(topic: string, marks: readonly RedriveMark[]): Promise<void>;
   /** The dead letters of a partition that were sent again, from one offset and before another. */
   redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]>;
+
+  /** Stores an address that was told to somebody. Adding it once more changes nothing. */
+  addWebhook(hook: WebhookRecord): Promise<void>;
+  /** Undefined if there is none with this hash. One that has expired may be forgotten, or not yet. */
+  webhook(hash: string): Promise<StoredWebhook | undefined>;
+  /** The address has served. */
+  useWebhook(hook: WebhookRecord): Promise<void>;
+  /** Keeps a call for its turn, unless another is kept already. Answers whether this one is. */
+  keepCall(call: WebhookCall): Promise<boolean>;
+  keptCall(runId: string, turn: TurnName): Promise<WebhookCall | undefined>;
+  /** The call has been handed to its turn. */
+  dropCall(call: WebhookCall): Promise<void>;
 
   saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void>;
   blueprint(blueprintId: string, hash: string): Promise<WorkflowBlueprint | undefined>;

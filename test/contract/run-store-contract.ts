@@ -3,6 +3,7 @@ import type { RunStore } from '../../src/ports/run-store.js';
 import { journalContract } from './run-store-journal-contract.js';
 import { runHeadContract } from './run-store-head-contract.js';
 import { statusContract } from './run-store-status-contract.js';
+import { webhookContract } from './run-store-webhook-contract.js';
 import { STORE_TIMEOUT_MS, type OpenRunStore, type RunStoreBench } from './run-store-bench.js';
 
 export type { OpenRunStore, RunStoreBench } from './run-store-bench.js';
@@ -19,5 +20,6 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
     runHeadContract(store);
     journalContract(store);
     statusContract(store, () => bench);
+    webhookContract(store);
   });
 }

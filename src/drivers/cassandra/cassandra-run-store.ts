@@ -1,5 +1,6 @@
 import type { WorkflowBlueprint } from 'flowcraft';
 import type { RetryRecord } from '../../core/retry.js';
+import type { WebhookCall, WebhookRecord } from '../../core/webhook.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import type { Logger } from '../../ports/logger.js';
 import type {
@@ -11,6 +12,7 @@ import type {
   StatusRow,
   StatusWrite,
   StoredValue,
+  StoredWebhook,
   TurnWrite,
   ValueWrite,
 } from '../../ports/run-store.js';
@@ -26,6 +28,7 @@ import { CassandraSession } from './cassandra-session.js';
 import { CassandraStatuses } from './cassandra-statuses.js';
 import { CassandraTimerRows } from './cassandra-timer-rows.js';
 import { CassandraValues } from './cassandra-values.js';
+import { CassandraWebhooks } from './cassandra-webhooks.js';
 
 export interface CassandraRunStoreOptions extends CassandraConnectionOptions, SchemaNames {
   readonly provision?: CassandraProvisioning;
@@ -44,6 +47,7 @@ export class CassandraRunStore implements RunStore {
   private readonly statuses: CassandraStatuses;
   private readonly blueprints: CassandraBlueprints;
   private readonly redrives: CassandraRedrives;
+  private readonly webhooks: CassandraWebhooks;
 
   /** @throws ConfigurationError for names that are no identifiers */
   constructor(
@@ -61,6 +65,7 @@ export class CassandraRunStore implements RunStore {
     this.statuses = new CassandraStatuses(session);
     this.blueprints = new CassandraBlueprints(session);
     this.redrives = new CassandraRedrives(session);
+    this.webhooks = new CassandraWebhooks(session);
     this.timers = new CassandraTimerRows(session);
   }
 
@@ -165,6 +170,30 @@ export class CassandraRunStore implements RunStore {
 
   async redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]> {
     return this.redrives.read(topic, partition, from, to);
+  }
+
+  async addWebhook(hook: WebhookRecord): Promise<void> {
+    await this.webhooks.add(hook);
+  }
+
+  async webhook(hash: string): Promise<StoredWebhook | undefined> {
+    return this.webhooks.read(hash);
+  }
+
+  async useWebhook(hook: WebhookRecord): Promise<void> {
+    await this.webhooks.use(hook);
+  }
+
+  async keepCall(call: WebhookCall): Promise<boolean> {
+    return this.webhooks.keepCall(call);
+  }
+
+  async keptCall(runId: string, turn: TurnName): Promise<WebhookCall | undefined> {
+    return this.webhooks.keptCall(runId, turn);
+  }
+
+  async dropCall(call: WebhookCall): Promise<void> {
+    await this.webhooks.dropCall(call);
   }
 
   async saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {

@@ -3,12 +3,8 @@ import { UnavailableError } from '../../core/errors.js';
 import type { RetryRecord } from '../../core/retry.js';
 import { isEndStatus, type EndStatus, type ParentTurn, type RunOptions, type RunRecord } from '../../core/run.js';
 import type { EndAnswer } from '../../ports/run-store.js';
-import { isUndecided } from './cassandra-errors.js';
 import { millisecondsOf, textOf, type CassandraSession } from './cassandra-session.js';
 import { UncertainAttempts } from './uncertain-attempts.js';
-
-/** A server that gives up on a lightweight transaction is asked again at once, so often. */
-const UNDECIDED_RETRIES = 3;
 
 /** The table of runs. It is written by lightweight transactions only, which decide who accepts and who ends a run. */
 export class CassandraRuns {
@@ -62,7 +58,7 @@ export class CassandraRuns {
         status,
         attempt,
       ];
-      const result = await this.decide('accepting a run', this.insertCql, params);
+      const result = await this.session.decide('accepting a run', this.insertCql, params);
       const row = result.first();
       if (result.wasApplied()) return { accepted: true, run };
       // A try of ours that seemed lost may have been applied.
@@ -80,7 +76,7 @@ export class CassandraRuns {
     const what = JSON.stringify(['end', runId, status, at, reason ?? null, retries]);
     return this.attempt(what, async (attempt) => {
       const params = [status, reason ?? null, at, attempt, runId, retries || null];
-      const decided = await this.decide('ending a run', this.endCql, params);
+      const decided = await this.session.decide('ending a run', this.endCql, params);
       if (decided.wasApplied()) return { ended: true };
       const result = await this.session.readSerial('reading a run that ended', this.readCql, [runId]);
       const row = result.rows[0];
@@ -95,7 +91,7 @@ export class CassandraRuns {
     retry: RetryRecord,
   ): Promise<{ reopened: boolean; run: RunRecord | undefined }> {
     const params = [retries + 1, JSON.stringify(retry), runId, retries || null];
-    const decided = await this.decide('opening a run again', this.reopenCql, params);
+    const decided = await this.session.decide('opening a run again', this.reopenCql, params);
     const result = await this.session.readSerial('reading a run that was opened again', this.readCql, [runId]);
     const row = result.rows[0];
     const run = row && runOf(row);
@@ -110,17 +106,6 @@ export class CassandraRuns {
     } catch (error) {
       if (error instanceof UnavailableError) this.attempts.keep(what, attempt);
       throw error;
-    }
-  }
-
-  private async decide(operation: string, query: string, params: readonly unknown[]): Promise<types.ResultSet> {
-    for (let retry = 0; ; retry++) {
-      try {
-        return await this.session.execute(operation, query, params);
-      } catch (error) {
-        const undecided = error instanceof UnavailableError && isUndecided(error.cause);
-        if (!undecided || retry === UNDECIDED_RETRIES) throw error;
-      }
     }
   }
 }

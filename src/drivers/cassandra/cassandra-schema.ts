@@ -19,7 +19,18 @@ export interface Table {
 }
 
 export type TableRole =
-  'contexts' | 'statuses' | 'runs' | 'values' | 'turns' | 'blueprints' | 'index' | 'timers' | 'timerMarks' | 'redriven';
+  | 'contexts'
+  | 'statuses'
+  | 'runs'
+  | 'values'
+  | 'turns'
+  | 'blueprints'
+  | 'index'
+  | 'timers'
+  | 'timerMarks'
+  | 'redriven'
+  | 'webhooks'
+  | 'calls';
 
 export interface SchemaNames {
   readonly keyspace: string;
@@ -186,6 +197,34 @@ function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> 
       },
       primaryKey: '(topic, partition_id), letter_offset',
       partitionKey: ['topic', 'partition_id'],
+    },
+    // A row for each URL that was made, until some time after it has expired. The token itself is nowhere.
+    webhooks: {
+      name: 'webhooks',
+      columns: {
+        hash: 'text',
+        runid: 'text',
+        node_id: 'text',
+        turn: 'text',
+        expires_at: 'timestamp',
+        used: 'boolean',
+      },
+      primaryKey: 'hash',
+      partitionKey: ['hash'],
+    },
+    // Written by lightweight transactions only: they decide which call to a turn is the first.
+    calls: {
+      name: 'webhook_calls',
+      columns: {
+        runid: 'text',
+        node_id: 'text',
+        turn: 'text',
+        call_id: 'text',
+        output: 'text',
+        received_at: 'timestamp',
+      },
+      primaryKey: '(runid), node_id, turn',
+      partitionKey: ['runid'],
     },
     timerMarks: {
       name: 'timer_marks',

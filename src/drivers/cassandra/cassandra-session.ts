@@ -1,12 +1,15 @@
 import type { ClientOptions, QueryOptions, types } from 'cassandra-driver';
-import { IllegalStateError } from '../../core/errors.js';
+import { IllegalStateError, UnavailableError } from '../../core/errors.js';
 import type { CassandraConnection } from './cassandra-client.js';
-import { translated } from './cassandra-errors.js';
+import { isUndecided, translated } from './cassandra-errors.js';
 import type { CassandraSchema } from './cassandra-schema.js';
 import { InFlightLimit } from './in-flight-limit.js';
 
 /** Four times what keeps a node busy; a connection of the driver takes 2048. */
 const MOST_IN_FLIGHT = 256;
+
+/** A server that gives up on a lightweight transaction is asked again at once, so often. */
+const UNDECIDED_RETRIES = 3;
 
 export type Stamp = number | bigint;
 
@@ -56,6 +59,18 @@ export class CassandraSession {
       );
     } catch (error) {
       throw translated(error, operation, this.schema);
+    }
+  }
+
+  /** Executes a lightweight transaction, which must recognise an earlier try of its own. */
+  async decide(operation: string, query: string, params: readonly unknown[]): Promise<types.ResultSet> {
+    for (let retry = 0; ; retry++) {
+      try {
+        return await this.execute(operation, query, params);
+      } catch (error) {
+        const undecided = error instanceof UnavailableError && isUndecided(error.cause);
+        if (!undecided || retry === UNDECIDED_RETRIES) throw error;
+      }
     }
   }
 

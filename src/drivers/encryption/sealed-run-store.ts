@@ -2,11 +2,13 @@ import type { WorkflowBlueprint } from 'flowcraft';
 import type { RetryRecord } from '../../core/retry.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import {
+  openCall,
   openOutput,
   openRun,
   openStatus,
   openTurn,
   openValue,
+  sealCall,
   sealEndReason,
   sealRetry,
   sealRun,
@@ -15,6 +17,7 @@ import {
   sealValue,
 } from '../../core/sealed-records.js';
 import { reading, type ValueCipher } from '../../core/value-cipher.js';
+import type { WebhookCall, WebhookRecord } from '../../core/webhook.js';
 import type {
   EndAnswer,
   ForeignRun,
@@ -24,6 +27,7 @@ import type {
   StatusRow,
   StatusWrite,
   StoredValue,
+  StoredWebhook,
   TurnWrite,
   ValueWrite,
 } from '../../ports/run-store.js';
@@ -151,6 +155,31 @@ export class SealedRunStore implements RunStore {
 
   redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]> {
     return this.inner.redriven(topic, partition, from, to);
+  }
+
+  addWebhook(hook: WebhookRecord): Promise<void> {
+    return this.inner.addWebhook(hook);
+  }
+
+  webhook(hash: string): Promise<StoredWebhook | undefined> {
+    return this.inner.webhook(hash);
+  }
+
+  useWebhook(hook: WebhookRecord): Promise<void> {
+    return this.inner.useWebhook(hook);
+  }
+
+  keepCall(call: WebhookCall): Promise<boolean> {
+    return this.inner.keepCall(sealCall(this.cipher, call));
+  }
+
+  async keptCall(runId: string, turn: TurnName): Promise<WebhookCall | undefined> {
+    const call = await this.inner.keptCall(runId, turn);
+    return call && this.read(() => openCall(this.cipher, call));
+  }
+
+  dropCall(call: WebhookCall): Promise<void> {
+    return this.inner.dropCall(call);
   }
 
   saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {

@@ -2,6 +2,7 @@ import type { WorkflowBlueprint } from 'flowcraft';
 import { stableJson } from '../../core/plan.js';
 import { decodeRunCursor, encodeRunCursor, type RunCursor } from '../../core/run-cursor.js';
 import type { RetryRecord } from '../../core/retry.js';
+import type { WebhookCall, WebhookRecord } from '../../core/webhook.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
 import type {
   EndAnswer,
@@ -12,6 +13,7 @@ import type {
   StatusRow,
   StatusWrite,
   StoredValue,
+  StoredWebhook,
   TurnWrite,
   ValueWrite,
 } from '../../ports/run-store.js';
@@ -36,6 +38,10 @@ export class MemoryStoreData {
   readonly blueprints = new Map<string, WorkflowBlueprint>();
   /** By topic, then by partition and offset. */
   readonly redriven = new Map<string, Map<string, RedriveMark>>();
+  /** By the hash of their token. */
+  readonly webhooks = new Map<string, StoredWebhook>();
+  /** By run, node and turn. */
+  readonly calls = new Map<string, WebhookCall>();
   /** Rows of foreign clients; nobody but tests writes them. */
   readonly foreign = new Map<string, ForeignRun>();
   readonly timers = new MemoryTimerData();
@@ -182,6 +188,36 @@ export class MemoryRunStore implements RunStore {
   async redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]> {
     const marks = [...entry(this.data.redriven, topic).values()];
     return marks.filter((mark) => mark.partition === partition && mark.offset >= from && mark.offset < to);
+  }
+
+  async addWebhook(hook: WebhookRecord): Promise<void> {
+    const used = this.data.webhooks.get(hook.hash)?.used ?? false;
+    this.data.webhooks.set(hook.hash, { ...hook, used });
+  }
+
+  async webhook(hash: string): Promise<StoredWebhook | undefined> {
+    return structuredClone(this.data.webhooks.get(hash));
+  }
+
+  async useWebhook({ hash }: WebhookRecord): Promise<void> {
+    const hook = this.data.webhooks.get(hash);
+    if (hook) this.data.webhooks.set(hash, { ...hook, used: true });
+  }
+
+  async keepCall(call: WebhookCall): Promise<boolean> {
+    const key = rowKey(call.runId, call.nodeId, call.turn);
+    const kept = this.data.calls.get(key) ?? { ...call };
+    this.data.calls.set(key, kept);
+    return kept.id === call.id;
+  }
+
+  async keptCall(runId: string, { nodeId, turn }: TurnName): Promise<WebhookCall | undefined> {
+    return structuredClone(this.data.calls.get(rowKey(runId, nodeId, turn)));
+  }
+
+  async dropCall({ runId, nodeId, turn, id }: WebhookCall): Promise<void> {
+    const key = rowKey(runId, nodeId, turn);
+    if (this.data.calls.get(key)?.id === id) this.data.calls.delete(key);
   }
 
   async saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {

@@ -1,8 +1,9 @@
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { hostname } from 'node:os';
 import { v4, v7 } from 'uuid';
 import type { Ids } from '../../ports/clock.js';
 
+const TOKEN_BYTES = 32;
 const RANDOM_STEPS = 2 ** 48 - 1;
 
 /** Ids from the operating system's randomness. */
@@ -18,6 +19,10 @@ export class SystemIds implements Ids {
       .replaceAll(/[^A-Za-z0-9_.-]/g, '-')
       .slice(0, 64);
     return `${host}.${process.pid}.${v4().slice(0, 8)}`;
+  }
+
+  token(): string {
+    return randomBytes(TOKEN_BYTES).toString('base64url');
   }
 
   random(): number {

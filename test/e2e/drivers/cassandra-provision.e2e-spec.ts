@@ -13,6 +13,8 @@ const TABLES = [
   'statuses',
   'timer_marks',
   'timers',
+  'webhook_calls',
+  'webhooks',
 ];
 
 async function tablesOf(keyspace: string): Promise<string[]> {

@@ -36,6 +36,7 @@ export class SimulatedProcess {
     this.ids = {
       runId: () => `${name}-run-${++runs}`,
       workerId: () => name,
+      token: () => `${name}-token-${random.next()}`,
       random: () => random.next(),
     };
     this.clock = {

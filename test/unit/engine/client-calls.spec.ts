@@ -14,7 +14,7 @@ function setUp() {
   const clock = new ManualClock();
   const logger = new RecordingLogger();
   const closed = new AbortController();
-  const ids = { random: () => 0, runId: () => 'r', workerId: () => 'w' };
+  const ids = { random: () => 0, runId: () => 'r', workerId: () => 'w', token: () => 't' };
   const persistence = new Persistence(clock, ids, logger, closed.signal);
   return { clock, closed, persistence, calls: new ClientCalls(persistence, clock, logger, 1000, closed.signal) };
 }

@@ -30,7 +30,7 @@ describe('the keeper of timers', () => {
 
   const keeper = (worker = 'w1'): TimerKeeper => {
     const logger = new RecordingLogger();
-    const ids = { runId: () => 'r', workerId: () => worker, random: () => 0.5 };
+    const ids = { runId: () => 'r', workerId: () => worker, token: () => 't', random: () => 0.5 };
     const { timerIndex } = drivers;
     const index = Object.create(timerIndex) as typeof timerIndex;
     index.take = (limit, holdMs) => {

@@ -17,6 +17,13 @@ it('worker ids differ, also within one process, and hold nothing that separates 
   expect(one).toMatch(/^[A-Za-z0-9_.-]+$/);
 });
 
+it('tokens have 256 bits, fit into a URL, and differ', () => {
+  const ids = new SystemIds();
+  const made = Array.from({ length: 1000 }, () => ids.token());
+  expect(made.every((token) => /^[A-Za-z0-9_-]{43}$/.test(token))).toBe(true);
+  expect(new Set(made).size).toBe(1000);
+});
+
 it('random numbers lie between 0 and 1', () => {
   const ids = new SystemIds();
   for (let i = 0; i < 100; i++) {
