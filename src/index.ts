@@ -3,6 +3,7 @@ export { FlowcraftClient } from './nest/flowcraft-client.js';
 export { FlowcraftDeadLetters } from './nest/flowcraft-dead-letters.js';
 export { FlowcraftWorker, type RunningNode } from './nest/flowcraft-worker.js';
 export { FlowcraftReconciler, RECONCILER_CRON_NAME } from './nest/flowcraft-reconciler.js';
+export { FlowcraftWebhooks, type WebhookRequest } from './nest/webhooks/flowcraft-webhooks.js';
 export { FlowcraftHealth, type FlowcraftHealthReport } from './nest/flowcraft-health.js';
 
 export { FlowNode, type FlowNodeHandler, type FlowNodeOptions } from './nest/decorators/flow-node.decorator.js';
@@ -38,6 +39,8 @@ export type {
   ProvisionOptions,
   ReconcilerOptions,
   UnknownNodesMode,
+  WebhookOptions,
+  WebhookSignatureOptions,
   WorkerOptions,
 } from './nest/options.js';
 export type { BlueprintSource } from './nest/blueprint-source.js';
@@ -75,6 +78,7 @@ export type { ListOptions, RunPage, RunSummary } from './engine/run-list.js';
 export type { RunOutcome } from './engine/run-outcome.js';
 export type { RunHandle, StartOptions } from './engine/run-starter.js';
 export type { WaitOptions } from './engine/run-waiter.js';
+export type { NodeWebhooks, WebhookEndpoint } from './engine/webhook-endpoints.js';
 export type { WorkerState } from './engine/worker.js';
 
 export {
@@ -118,6 +122,7 @@ export {
   ForeignContextInvalidError,
   ValueTooDeepError,
 } from './core/limit-errors.js';
+export { WebhookTargetInvalidError, WebhookUrlUnknownError } from './core/webhook-errors.js';
 export type { AwaitingDetails, EndStatus, RunStatus } from './core/run.js';
 export type { Clock, Ids } from './ports/clock.js';
 export type { ConsumerState } from './ports/job-queue.js';

@@ -17,7 +17,7 @@ import {
   type ServerDriversOptions,
   type ServerProvisioning,
 } from '../composition/server-drivers.js';
-import { ConfigurationError, IllegalStateError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors.js';
 import type { ValueCipher } from '../core/value-cipher.js';
 import { createValueCipher } from '../drivers/encryption/aes-value-cipher.js';
 import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
@@ -25,7 +25,7 @@ import { CassandraContext } from '../drivers/cassandra/cassandra-context.js';
 import { SystemClock } from '../drivers/system/system-clock.js';
 import { SystemIds } from '../drivers/system/system-ids.js';
 import type { Answer } from '../engine/resumer.js';
-import type { LimitSettings, WorkerSettings } from '../engine/engine-options.js';
+import type { LimitSettings, WebhookSettings, WorkerSettings } from '../engine/engine-options.js';
 import { Engine } from '../engine/engine.js';
 import { AdapterHost, type SessionHost } from './adapter-host.js';
 import { engineLogger } from './adapter-logger.js';
@@ -62,6 +62,8 @@ export interface KafkaAdapterOptions {
   readonly provision?: Partial<ServerProvisioning>;
   readonly worker?: Partial<WorkerSettings>;
   readonly limits?: Partial<LimitSettings>;
+  /** Where the fleet mounts the endpoint of its webhooks; those of the Nest applications that do. */
+  readonly webhooks?: Partial<WebhookSettings>;
   readonly tuning?: DriverTuning;
   /** Encrypts what is stored of runs; the same for all workers and clients of a fleet. Default: nothing is encrypted. */
   readonly encryption?: EncryptionSource;
@@ -98,11 +100,13 @@ export class KafkaAdapter extends BaseDistributedAdapter {
     const { clock, logger } = environment;
     const drivers = driversOptions(options);
     const { worker, limits, reconciler } = DEFAULT_OPTIONS;
+    const { path, ttlSeconds } = DEFAULT_OPTIONS.webhooks;
     const engineOptions = {
       worker: { ...worker, ...options.worker },
       client: DEFAULT_OPTIONS.client,
       limits: { ...limits, ...options.limits },
       reconciler,
+      ...(options.webhooks ? { webhooks: { path, ttlSeconds, ...options.webhooks } } : {}),
     };
     const runtime = { ...runtimeOptions, blueprints: byKeyAndId(runtimeOptions.blueprints ?? {}) };
     const create = () => {
@@ -177,12 +181,18 @@ export class KafkaAdapter extends BaseDistributedAdapter {
     });
   }
 
-  /** Starts no webhook: this version has none. @throws IllegalStateError always */
+  /**
+   * Makes a URL at which one POST lets a node go on that waits, now or later. It is answered by the applications of the
+   * fleet that mount the endpoint.
+   * @throws WebhookUrlUnknownError unless `webhooks.baseUrl` is set
+   * @throws WebhookTargetInvalidError if there is no such node, it does not wait any more, or its turn is not known yet
+   * @throws RunNotFoundError, RunEndedError
+   */
   override async registerWebhookEndpoint(runId: string, nodeId: string): Promise<{ url: string; event: string }> {
-    throw new IllegalStateError(
-      `Node '${nodeId}' asks for a webhook, which KafkaAdapter does not offer yet. Use a wait node, and call resumeWithAction() from an endpoint of your own.`,
-      { runId, nodeId },
-    );
+    return this.host.use(async ({ engine }) => {
+      const { url, event } = await engine.client.createWebhookUrl(runId, nodeId);
+      return { url, event };
+    });
   }
 
   /** Runs `work` with the adapter's engine, connected. For what is built on the adapter. */

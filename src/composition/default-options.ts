@@ -46,6 +46,19 @@ export const DEFAULT_OPTIONS = {
     topicReplication: -1,
     keyspaceReplication: 1,
   },
+  webhooks: {
+    mount: true,
+    path: 'flowcraft/webhooks',
+    /** A week. */
+    ttlSeconds: 604_800,
+    maxBodyBytes: 262_144,
+    hmac: {
+      algorithm: 'sha256',
+      header: 'x-flowcraft-signature',
+      timestampHeader: 'x-flowcraft-timestamp',
+      toleranceSeconds: 300,
+    },
+  },
   blueprints: {
     unknownNodes: 'refuse',
   },

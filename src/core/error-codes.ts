@@ -26,6 +26,8 @@ export const ErrorCode = {
   EncryptionKeyUnknown: 'FLOW_ENCRYPTION_KEY_UNKNOWN',
   DecryptionFailed: 'FLOW_DECRYPTION_FAILED',
   TooManyTurns: 'FLOW_TOO_MANY_TURNS',
+  WebhookUrlUnknown: 'FLOW_WEBHOOK_URL_UNKNOWN',
+  WebhookTargetInvalid: 'FLOW_WEBHOOK_TARGET_INVALID',
   NodeTimeout: 'FLOW_NODE_TIMEOUT',
   RunTimeout: 'FLOW_RUN_TIMEOUT',
   JobMalformed: 'FLOW_JOB_MALFORMED',

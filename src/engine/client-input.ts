@@ -75,6 +75,8 @@ export const retryInput = z.strictObject({
   dryRun: z.boolean().optional(),
 });
 
+export const webhookInput = z.strictObject({ nodeId: id });
+
 export const cancelInput = z.strictObject({ reason: z.string().max(MAX_REASON_LENGTH).optional() });
 
 const letterId = z

@@ -11,10 +11,20 @@ import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { ClientCalls } from './client-calls.js';
-import { assertInput, cancelInput, listInput, resumeInput, retryInput, startInput, waitInput } from './client-input.js';
+import {
+  assertInput,
+  cancelInput,
+  listInput,
+  resumeInput,
+  retryInput,
+  startInput,
+  waitInput,
+  webhookInput,
+} from './client-input.js';
 import { DeadLetters } from './dead-letters.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
+import type { WebhookEndpoint, WebhookEndpoints } from './webhook-endpoints.js';
 import type { Answer, Resumer } from './resumer.js';
 import type { Retrier, RetryOptions, RetryResult } from './retrier.js';
 import { RunContext, type ContextSources } from './run-context.js';
@@ -36,6 +46,7 @@ export interface ClientParts {
   readonly starter: RunStarter;
   readonly waiter: RunWaiter;
   readonly resumer: Resumer;
+  readonly webhooks: WebhookEndpoints;
   readonly retrier: Retrier;
   readonly finisher: Finisher;
   readonly ender: RunEnder;
@@ -111,6 +122,14 @@ export class Client {
     assertInput('resume()', resumeInput, { ...answer, nodeId });
     await this.parts.calls.run('resume()', runId, async () =>
       this.parts.resumer.resume(await this.find(runId), nodeId, answer),
+    );
+  }
+
+  async createWebhookUrl(runId: string, nodeId: string): Promise<WebhookEndpoint> {
+    assertRunId(runId);
+    assertInput('createWebhookUrl()', webhookInput, { nodeId });
+    return this.parts.calls.run('createWebhookUrl()', runId, async () =>
+      this.parts.webhooks.create(await this.find(runId), nodeId),
     );
   }
 

@@ -6,6 +6,8 @@ export interface EngineOptions {
   /** Default: `unknownNodes` refuse. */
   readonly blueprints?: BlueprintSettings;
   readonly client: ClientSettings;
+  /** Absent: no URLs can be made here. */
+  readonly webhooks?: WebhookSettings;
 }
 
 export interface BlueprintSettings {
@@ -36,6 +38,14 @@ export interface WorkerSettings {
 export interface ClientSettings {
   /** A call of the client ends within so long, whatever the servers do; a wait has a time of its own. */
   readonly callTimeoutMs: number;
+}
+
+export interface WebhookSettings {
+  /** What the outside world calls this application by: scheme and host, and what a proxy puts before the path. */
+  readonly baseUrl?: string;
+  readonly path: string;
+  /** How long a URL is valid. */
+  readonly ttlSeconds: number;
 }
 
 export interface LimitSettings {

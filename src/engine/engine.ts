@@ -3,6 +3,7 @@ import {
   BatchGatherNode,
   BatchScatterNode,
   SubflowNode,
+  WebhookNode,
   type DIContainer,
   type NodeRegistry,
   type RuntimeOptions,
@@ -51,6 +52,9 @@ import { TurnSettler } from './turn-settler.js';
 import { TurnWriter } from './turn-writer.js';
 import { TurnTimers } from './turn-timers.js';
 import { Waits } from './waits.js';
+import { WebhookCalls } from './webhook-calls.js';
+import { WebhookEndpoints } from './webhook-endpoints.js';
+import { webhookNode } from './webhook-node.js';
 import { Worker } from './worker.js';
 import { WorkflowEvents } from './workflow-events.js';
 
@@ -90,6 +94,8 @@ export class Engine {
   readonly runs: ActiveRuns;
   /** Calls that wait for a server to come back. */
   readonly persistence: Persistence;
+  /** Takes what was posted to the URL of a webhook; `WebhookCalls.receive` says more. */
+  readonly receive: (token: string, body: unknown) => Promise<boolean>;
   private readonly stopped = new AbortController();
   private readonly leaving = new AbortController();
   private readonly subscribe: () => () => void;
@@ -152,7 +158,8 @@ export class Engine {
       options,
       stopping.signal,
     );
-    const executor = new TurnExecutor(flowcraft, sources, leases, clock, ids, workerId, options.limits);
+    const endpoints = new WebhookEndpoints({ sources, clock, ids, settings: options.webhooks });
+    const executor = new TurnExecutor(flowcraft, sources, leases, clock, ids, workerId, options.limits, endpoints);
     const timers: TimerKeeper = new TimerKeeper({
       rows: drivers.timerRows,
       index: drivers.timerIndex,
@@ -206,10 +213,12 @@ export class Engine {
       random: () => ids.random(),
     });
     const turnTimers: TurnTimers = new TurnTimers({ keeper: timers, waiting, ledger, queue, sources, clock });
-    const waits = new Waits(waiting, turnTimers, runTimers, children);
+    const webhookCalls = new WebhookCalls({ sources, waiting, clock, ids, logger });
+    const waits = new Waits(waiting, turnTimers, runTimers, children, webhookCalls);
     const beganToWait = (run: ActiveRun, name: TurnName) => waits.beganToWait(run, name);
     rebuilder.onWaiting = async (run, name) => void (await waits.arm(run, name));
     flowcraft.replace(SubflowNode, children.nodeClass());
+    flowcraft.replace(WebhookNode, webhookNode(endpoints, sources, configuration.adapter));
     const batches = new BatchNodes(runs, sources);
     flowcraft.replace(BatchScatterNode, batches.scatter());
     flowcraft.replace(BatchGatherNode, batches.gather());
@@ -275,6 +284,8 @@ export class Engine {
       worker: workerId,
       options,
     });
+    const calls = new ClientCalls(persistence, clock, logger, options.client.callTimeoutMs, this.stopped.signal);
+    this.receive = (token, body) => webhookCalls.receive(calls, token, body);
     this.client = new Client({
       queue,
       logger,
@@ -286,12 +297,13 @@ export class Engine {
       waiter: new RunWaiter(store, signals, clock, this.leaving.signal),
       retrier: new Retrier({ store, ledger, runs, finisher, rebuilder, codec, persistence }),
       resumer: new Resumer(waiting, runs, sources),
+      webhooks: endpoints,
       finisher,
       ender,
       sources,
       persistence,
       serializer,
-      calls: new ClientCalls(persistence, clock, logger, options.client.callTimeoutMs, this.stopped.signal),
+      calls,
       clock,
       leaving: this.leaving.signal,
     });

@@ -15,6 +15,7 @@ import type { ExecutionContext, FlowcraftRuntime } from './flowcraft-runtime.js'
 import { NodeAttempts } from './node-attempts.js';
 import { errorRecord } from './node-error.js';
 import type { RunContext } from './run-context.js';
+import type { NodeWebhooks } from './webhook-endpoints.js';
 
 /** A date cannot be later. */
 const LONGEST_WAIT_MS = 100 * 365 * 86_400_000;
@@ -55,6 +56,7 @@ export interface ExecutionRequest {
   readonly attemptsBefore: number;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly webhooks: NodeWebhooks;
 }
 
 /** What nodes find as `dependencies.turn`: who they are, and the key to give to services that know idempotency. */
@@ -192,7 +194,8 @@ function withNode(blueprint: Readonly<WorkflowBlueprint>, definition: NodeDefini
   return { ...blueprint, nodes };
 }
 
-function introduce(execution: ExecutionContext, { run, name, claims, passes, attemptsBefore }: ExecutionRequest): void {
+function introduce(execution: ExecutionContext, request: ExecutionRequest): void {
+  const { run, name, claims, passes, attemptsBefore, webhooks } = request;
   const turn: TurnInfo = {
     runId: run.runId,
     ...name,
@@ -201,7 +204,7 @@ function introduce(execution: ExecutionContext, { run, name, claims, passes, att
     claim: claims,
     attempt: attemptsBefore + 1,
   };
-  execution.services.dependencies = { ...execution.services.dependencies, turn };
+  execution.services.dependencies = { webhooks, ...execution.services.dependencies, turn };
 }
 
 /** Notices a fallback that middleware hides, and lets an attempt that is followed by a later one count as no failure. */

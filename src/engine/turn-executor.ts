@@ -20,6 +20,7 @@ import { outputKey, RunContext, type ContextSources } from './run-context.js';
 import { isRefusal, refusedOutcome } from './refused-outcome.js';
 import type { Grant } from './turn-claimer.js';
 import { INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
+import type { WebhookEndpoints } from './webhook-endpoints.js';
 
 const CREATORS_KEPT = 200;
 
@@ -35,6 +36,7 @@ export class TurnExecutor {
     private readonly ids: Ids,
     private readonly worker: string,
     private readonly limits: LimitSettings,
+    private readonly webhooks: WebhookEndpoints,
   ) {}
 
   /** The definition of a node: of the blueprint, or of the turn that added it to the run. */
@@ -98,6 +100,7 @@ export class TurnExecutor {
         attemptsBefore: before?.attempts ?? 0,
         clock: this.clock,
         random: () => this.ids.random(),
+        webhooks: this.webhooks.within(run, { nodeId: name.nodeId, passes: grant.passes }),
       });
       if (signal.aborted) return undefined;
       const write = await this.ended(run, definition, executed, context, facts(executed.attempts));

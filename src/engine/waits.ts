@@ -2,8 +2,10 @@ import type { TurnName, TurnRecord } from '../core/run.js';
 import type { ActiveRun } from './active-run.js';
 import type { ChildRuns } from './child-runs.js';
 import type { RunTimers } from './run-timers.js';
+import { isAnswerable } from '../core/webhook.js';
 import type { TurnTimers } from './turn-timers.js';
 import type { WaitingTurns } from './waiting-turns.js';
+import type { WebhookCalls } from './webhook-calls.js';
 
 /** Looks after turns that wait: whether what they wait for will be noticed, and whether it has come already. */
 export class Waits {
@@ -12,6 +14,7 @@ export class Waits {
     private readonly turnTimers: TurnTimers,
     private readonly runTimers: RunTimers,
     private readonly children: ChildRuns,
+    private readonly calls: WebhookCalls,
   ) {}
 
   /** Whenever the timers of a turn may have been lost. Answers its row. */
@@ -26,5 +29,6 @@ export class Waits {
   async beganToWait(run: ActiveRun, name: TurnName): Promise<void> {
     const row = await this.arm(run, name);
     if (row?.awaiting?.childRunId !== undefined) await this.children.beganToWait(run, name);
+    else if (isAnswerable(row)) await this.calls.beganToWait(run, row);
   }
 }

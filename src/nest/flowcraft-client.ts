@@ -7,6 +7,7 @@ import type { ListOptions, RunPage } from '../engine/run-list.js';
 import type { RunOutcome } from '../engine/run-outcome.js';
 import type { RunHandle, StartOptions } from '../engine/run-starter.js';
 import type { WaitOptions } from '../engine/run-waiter.js';
+import type { WebhookEndpoint } from '../engine/webhook-endpoints.js';
 import { EngineHost } from './engine-host.js';
 import { FlowcraftDeadLetters } from './flowcraft-dead-letters.js';
 
@@ -85,6 +86,19 @@ export class FlowcraftClient {
    */
   async resume(runId: string, options: ResumeOptions = {}): Promise<void> {
     await (await this.engineClient()).resumeWith(runId, options);
+  }
+
+  /**
+   * Makes a URL at which one POST lets a node go on that waits, now or later; its body becomes the node's output. The URL
+   * holds a secret of which only a hash is stored, so it can't be told again: each call makes a new one, and those made
+   * before stay valid until one of them was used, or expires (`webhooks.ttlSeconds`).
+   * @throws WebhookUrlUnknownError unless `webhooks.baseUrl` is set
+   * @throws WebhookTargetInvalidError if there is no such node, it does not wait any more, or its turn is not known yet
+   * @throws RunEndedError
+   * @throws RunNotFoundError
+   */
+  async createWebhookUrl(runId: string, nodeId: string): Promise<WebhookEndpoint> {
+    return (await this.engineClient()).createWebhookUrl(runId, nodeId);
   }
 
   /**

@@ -25,6 +25,7 @@ import {
   FLOWCRAFT_LOGGER,
   FLOWCRAFT_SETTINGS,
 } from './tokens.js';
+import { FlowcraftWebhooks } from './webhooks/flowcraft-webhooks.js';
 
 const providers: Provider[] = [
   { provide: FLOWCRAFT_SETTINGS, useFactory: settingsOf, inject: [FLOWCRAFT_KAFKA_OPTIONS] },
@@ -41,6 +42,7 @@ const providers: Provider[] = [
   FlowcraftWorker,
   FlowcraftReconciler,
   FlowcraftHealth,
+  FlowcraftWebhooks,
 ];
 
 /** Holds everything that an application can inject. */

@@ -9,6 +9,7 @@ import { FlowcraftCoreModule } from './flowcraft-core.module.js';
 import { FlowcraftLifecycleModule } from './flowcraft-lifecycle.module.js';
 import type { FlowcraftKafkaModuleExtras, FlowcraftKafkaOptions, FlowcraftKafkaOptionsFactory } from './options.js';
 import { FLOWCRAFT_KAFKA_OPTIONS } from './tokens.js';
+import { webhookModule } from './webhooks/webhook-endpoint.js';
 
 /** Options of `forRootAsync`: one of useFactory, useClass and useExisting, beside imports, inject and isGlobal. */
 export type FlowcraftKafkaAsyncOptions = ConfigurableModuleAsyncOptions<
@@ -63,5 +64,5 @@ function assemble({ imports, providers }: DynamicModule, isGlobal = true): Dynam
     providers: providers ?? [],
   };
   const lifecycle: DynamicModule = { module: FlowcraftLifecycleModule, imports: [core] };
-  return { module: FlowcraftKafkaModule, imports: [core, lifecycle], exports: [core] };
+  return { module: FlowcraftKafkaModule, imports: [core, lifecycle, webhookModule(core)], exports: [core] };
 }

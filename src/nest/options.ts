@@ -5,6 +5,7 @@ import type { DriverTuning } from '../composition/server-drivers.js';
 import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
 import type { RedisInput } from '../drivers/redis/redis-client.js';
 import type { BlueprintSource } from './blueprint-source.js';
+import type { WebhookAlgorithm } from './webhooks/webhook-settings.js';
 
 /** What is done at start about a topic, a keyspace or tables: make what is missing, demand that it is there, or nothing. */
 export type ProvisionMode = 'create' | 'verify' | 'off';
@@ -179,6 +180,63 @@ export interface BlueprintOptions {
   unknownNodes?: UnknownNodesMode;
 }
 
+/** Calls from outside at which waiting nodes go on. */
+export interface WebhookOptions {
+  /**
+   * What the outside world calls this application by: scheme and host, and what stands before `path`, as
+   * `https://api.example.com`. A global prefix of the application belongs to it. Without it no URLs can be made here.
+   */
+  baseUrl?: string;
+  /**
+   * Where the endpoint is mounted, without slashes at its ends.
+   * @default 'flowcraft/webhooks'
+   */
+  path?: string;
+  /**
+   * Whether this process has the endpoint, if it has HTTP. False: receive calls with FlowcraftWebhooks.
+   * @default true
+   */
+  mount?: boolean;
+  /**
+   * How long a URL is valid, in seconds.
+   * @default 604800 (a week)
+   */
+  ttlSeconds?: number;
+  /**
+   * Bytes of a body; a larger one is answered with 413.
+   * @default 262144
+   */
+  maxBodyBytes?: number;
+  /**
+   * Calls must be signed.
+   * @default whoever knows a URL may call it
+   */
+  hmac?: WebhookSignatureOptions;
+}
+
+/** An HMAC over `<timestamp>.<body>`. */
+export interface WebhookSignatureOptions {
+  /** What the callers sign with; several while it is being changed. At least 16 characters. */
+  secret: string | string[];
+  /** @default 'sha256' */
+  algorithm?: WebhookAlgorithm;
+  /**
+   * The header with the signature: hexadecimal digits or base64, with or without `<algorithm>=` before it.
+   * @default 'x-flowcraft-signature'
+   */
+  header?: string;
+  /**
+   * The header with the time of the signature: seconds since 1970.
+   * @default 'x-flowcraft-timestamp'
+   */
+  timestampHeader?: string;
+  /**
+   * How far that time may be from now, in seconds.
+   * @default 300
+   */
+  toleranceSeconds?: number;
+}
+
 /** flowcraft's RuntimeOptions; its blueprints may also be flows of `createFlow()`. */
 export type FlowcraftRuntimeOptions = Omit<RuntimeOptions, 'blueprints'> & {
   blueprints?: Record<string, WorkflowBlueprint | BlueprintSource>;
@@ -248,6 +306,11 @@ export interface FlowcraftKafkaOptions {
    */
   encryption?: EncryptionSource;
   blueprints?: BlueprintOptions;
+  /**
+   * Calls from outside at which waiting nodes go on. Given: the endpoint is mounted.
+   * @default no endpoint, and no URLs
+   */
+  webhooks?: WebhookOptions;
   /**
    * How long the start of the application waits for each server, in milliseconds, before it fails.
    * @default 30000

@@ -64,6 +64,7 @@ export const serverProviders: Provider[] = [
           ...{ topicName, groupId, keyspace, contextTableName, statusTableName, redisKeyPrefix },
           runtimeOptions: { serializer },
           limits: settings.engine.limits,
+          ...(settings.engine.webhooks ? { webhooks: settings.engine.webhooks } : {}),
           cipher: drivers.cipher,
         },
         new AdapterOfHost(host, { ...drivers, clients }, logger),

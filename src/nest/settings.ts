@@ -5,7 +5,8 @@ import { ConfigurationError } from '../core/errors.js';
 import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
 import type { EngineOptions } from '../engine/engine-options.js';
 import { problemsOf } from './options-check.js';
-import type { FlowcraftKafkaOptions, FlowcraftRuntimeOptions } from './options.js';
+import type { FlowcraftKafkaOptions, FlowcraftRuntimeOptions, WebhookOptions } from './options.js';
+import type { WebhookReceiving } from './webhooks/webhook-settings.js';
 
 /** The options with every default filled in. */
 export interface FlowcraftSettings {
@@ -16,6 +17,7 @@ export interface FlowcraftSettings {
   readonly encryption?: EncryptionSource;
   readonly worker: { readonly enabled: boolean; readonly autoStart: boolean };
   readonly reconciler: { readonly enabled: boolean; readonly cron: string };
+  readonly webhooks: WebhookReceiving;
 }
 
 /** @throws ConfigurationError that lists every problem */
@@ -28,14 +30,29 @@ export function settingsOf(given: unknown): FlowcraftSettings {
   const limits = over(DEFAULT_OPTIONS.limits, options.limits);
   const client = over(DEFAULT_OPTIONS.client, options.client);
   const blueprints = over(DEFAULT_OPTIONS.blueprints, options.blueprints);
+  const { baseUrl } = options.webhooks ?? {};
+  const { path, ttlSeconds } = over(DEFAULT_OPTIONS.webhooks, options.webhooks);
+  const webhooks = { path, ttlSeconds, ...(baseUrl === undefined ? {} : { baseUrl }) };
   const servers = serversOf(options);
   return {
     runtime: options.runtime ?? {},
-    engine: { worker, limits, reconciler, blueprints, client },
+    engine: { worker, limits, reconciler, blueprints, client, ...(options.webhooks ? { webhooks } : {}) },
     worker,
     reconciler,
+    webhooks: receivingOf(options.webhooks),
     ...(servers ? { servers } : {}),
     ...(options.encryption ? { encryption: options.encryption } : {}),
+  };
+}
+
+function receivingOf(options: WebhookOptions | undefined): WebhookReceiving {
+  const { mount, path, maxBodyBytes } = over(DEFAULT_OPTIONS.webhooks, options);
+  const { hmac } = options ?? {};
+  return {
+    mount: options !== undefined && mount,
+    path,
+    maxBodyBytes,
+    ...(hmac ? { hmac: { ...over(DEFAULT_OPTIONS.webhooks.hmac, hmac), secrets: [hmac.secret].flat() } } : {}),
   };
 }
 
