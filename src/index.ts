@@ -39,10 +39,9 @@ export type {
   ProvisionOptions,
   ReconcilerOptions,
   UnknownNodesMode,
-  WebhookOptions,
-  WebhookSignatureOptions,
   WorkerOptions,
 } from './nest/options.js';
+export type { WebhookOptions, WebhookSignatureOptions } from './nest/webhooks/webhook-options.js';
 export type { BlueprintSource } from './nest/blueprint-source.js';
 export type { FlowcraftFeature } from './nest/feature-registration.js';
 export {

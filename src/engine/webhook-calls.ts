@@ -70,12 +70,20 @@ export class WebhookCalls {
     const { runId, nodeId, turn } = hook;
     for (let isKept = false; ;) {
       const run = await this.until(() => runs.current(runId), hook);
-      if (!run || isEndStatus(run.record.status)) {
-        if (isKept) await this.drop(call); // a retry of the run shall not find it
+      const isOver = !run || isEndStatus(run.record.status);
+      if (!isKept && (isOver || caller.isGone)) return false;
+      const row = await this.until(() => store.turn(runId, nodeId, turn), hook);
+      if (row && isSettled(row)) {
+        if (!isKept) return false;
+        await this.drop(call);
+        // by this call, as who began to wait has found it; or by what came at the same moment
+        if (row.output !== call.output) return false;
+        break;
+      }
+      if (isOver) {
+        await this.drop(call); // a retry of the run shall not find it
         return false;
       }
-      const row = await this.until(() => store.turn(runId, nodeId, turn), hook);
-      if (caller.isGone && !isKept) return false;
       if (isAnswerable(row)) {
         // a call that was kept has been promised to be the answer
         const first = isKept ? call : ((await this.until(() => store.keptCall(runId, hook), hook)) ?? call);
@@ -83,12 +91,6 @@ export class WebhookCalls {
         if (ending !== 'taken' && (isKept || first !== call)) await this.drop(first);
         if (ending === 'settled' && first.id === call.id) break;
         await delay(clock, LOOK_AGAIN_MS);
-      } else if (row && isSettled(row)) {
-        if (!isKept) return false;
-        await this.drop(call);
-        // by this call, as who began to wait has found it; or by what came at the same moment
-        if (row.output !== call.output) return false;
-        break;
       } else if (isKept) {
         break;
       } else {

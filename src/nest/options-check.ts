@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { cqlNameProblem, dataCentreProblem, groupProblem, keyPrefixProblem, topicProblem } from '../core/names.js';
 import { encryptionProblems } from '../drivers/encryption/encryption-keys.js';
 import { cronProblem } from './cron-time.js';
+import { webhookOptions } from './webhooks/webhook-options-check.js';
 
 export interface OptionProblem {
   readonly path: string;
@@ -95,30 +96,6 @@ const encryption = z.unknown().superRefine((given, context) => {
     context.addIssue({ code: 'custom', path: path === '' ? [] : path.split('.'), message });
 });
 
-const headerName = z
-  .string()
-  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/, "must be the name of a header, as 'x-signature'");
-const secret = z.string().min(16, 'must have at least 16 characters');
-const webhooks = z.strictObject({
-  baseUrl: text(baseUrlProblem).optional(),
-  path: z
-    .string()
-    .regex(/^[\w.~-]+(\/[\w.~-]+)*$/, "must be a path without slashes at its ends, as 'flowcraft/webhooks'")
-    .optional(),
-  mount: z.boolean().optional(),
-  ttlSeconds: count.max(10 * 365 * 86_400).optional(),
-  maxBodyBytes: count.optional(),
-  hmac: z
-    .strictObject({
-      secret: z.union([secret, z.array(secret).min(1)], 'must be a text of at least 16 characters, or a list of them'),
-      algorithm: z.enum(['sha256', 'sha384', 'sha512']).optional(),
-      header: headerName.optional(),
-      timestampHeader: headerName.optional(),
-      toleranceSeconds: count.max(86_400).optional(),
-    })
-    .optional(),
-});
-
 const schema = z.strictObject({
   kafka: kafka.optional(),
   cassandra: cassandra.optional(),
@@ -175,20 +152,13 @@ const schema = z.strictObject({
     })
     .optional(),
   encryption: encryption.optional(),
-  webhooks: webhooks.optional(),
+  webhooks: webhookOptions.optional(),
   blueprints: z.strictObject({ unknownNodes: z.enum(['refuse', 'fail']).optional() }).optional(),
   connectTimeoutMs: ms.optional(),
   tuning: z
     .strictObject({ kafka: plainObject.optional(), cassandra: plainObject.optional(), redis: plainObject.optional() })
     .optional(),
 });
-
-function baseUrlProblem(given: string): string | undefined {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password)
-    return "must be the public address of the application, as 'https://api.example.com'";
-  return undefined;
-}
 
 /** Everything that is wrong with the options, each by its path; empty if nothing is. */
 export function problemsOf(given: unknown): OptionProblem[] {

@@ -5,7 +5,8 @@ import { ConfigurationError } from '../core/errors.js';
 import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
 import type { EngineOptions } from '../engine/engine-options.js';
 import { problemsOf } from './options-check.js';
-import type { FlowcraftKafkaOptions, FlowcraftRuntimeOptions, WebhookOptions } from './options.js';
+import type { FlowcraftKafkaOptions, FlowcraftRuntimeOptions } from './options.js';
+import type { WebhookOptions } from './webhooks/webhook-options.js';
 import type { WebhookReceiving } from './webhooks/webhook-settings.js';
 
 /** The options with every default filled in. */

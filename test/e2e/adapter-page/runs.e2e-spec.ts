@@ -213,13 +213,19 @@ describe('an adapter', () => {
     expect((await servers.row(runId))?.status).toBe('cancelled');
   });
 
-  test('fails a webhook node with an error that says what to do instead', async () => {
-    await expect(adapter.registerWebhookEndpoint('r', 'h')).rejects.toThrow(IllegalStateError);
+  test('gives URLs for a webhook node, which waits for the call', async () => {
     const runId = await servers.submit(hook);
-    expect(await servers.outcome(runId)).toMatchObject({
-      status: 'failed',
-      reason: expect.stringContaining('call resumeWithAction()'),
-    });
+    expect(await servers.outcome(runId)).toMatchObject({ status: 'awaiting' });
+    await expect(adapter.registerWebhookEndpoint(runId, 'h')).rejects.toThrow('webhooks.baseUrl');
+    const other = servers.adapter(options, { webhooks: { baseUrl: 'https://hooks.example.com' } });
+    const { url, event } = await other.registerWebhookEndpoint(runId, 'h');
+    expect(url).toMatch(/^https:\/\/hooks\.example\.com\/flowcraft\/webhooks\/[A-Za-z0-9_-]{43}$/);
+    expect(event).toBe('webhook:h');
+    const token = url.slice(url.lastIndexOf('/') + 1);
+    expect(await adapter.use(({ engine }) => engine.receive(token, { called: true }))).toBe(true);
+    const row = await servers.outcome(runId, { from: 'awaiting' });
+    expect(row).toMatchObject({ status: 'completed', result: { context: { h: { called: true } } } });
+    expect(await adapter.use(({ engine }) => engine.receive(token, { called: true }))).toBe(false);
   });
 
   test('keeps all keys of two writers of one context', async () => {

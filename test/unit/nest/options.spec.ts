@@ -149,6 +149,41 @@ describe('the options', () => {
     expect(JSON.stringify(found)).not.toContain('SECRET');
   });
 
+  it.each([
+    [['webhooks'], true],
+    [['webhooks.baseUrl'], { baseUrl: 'api.example.com' }],
+    [['webhooks.baseUrl'], { baseUrl: 'ftp://api.example.com' }],
+    [['webhooks.baseUrl'], { baseUrl: 'https://api.example.com/?a=1' }],
+    [['webhooks.path', 'webhooks.ttlSeconds'], { path: '/hooks/', ttlSeconds: 0 }],
+    [['webhooks.path'], { path: 'hooks/:id' }],
+    [['webhooks.maxBodyBytes', 'webhooks.mount', 'webhooks.url'], { maxBodyBytes: 1.5, mount: 'yes', url: 'x' }],
+    [['webhooks.hmac.secret'], { hmac: {} }],
+    [['webhooks.hmac.secret'], { hmac: { secret: 'SECRET' } }],
+    [['webhooks.hmac.secret'], { hmac: { secret: [] } }],
+    [
+      ['webhooks.hmac.algorithm', 'webhooks.hmac.header', 'webhooks.hmac.toleranceSeconds'],
+      { hmac: { secret: 'SECRET'.repeat(4), algorithm: 'md5', header: 'a b', toleranceSeconds: -1 } },
+    ],
+  ])('say at %j what is wrong with the webhooks, and tell no secret', (paths, webhooks) => {
+    const found = problems({ ...servers, webhooks });
+    expect(Object.keys(found).sort()).toEqual(paths);
+    expect(JSON.stringify(found)).not.toContain('SECRET');
+  });
+
+  it('mount webhooks when there are options for them', () => {
+    const { mount, path, maxBodyBytes } = DEFAULT_OPTIONS.webhooks;
+    expect(settingsOf(servers).webhooks).toEqual({ mount: false, path, maxBodyBytes });
+    expect(settingsOf({ ...servers, webhooks: {} }).webhooks).toEqual({ mount, path, maxBodyBytes });
+    const hmac = { secret: 'x'.repeat(16), header: 'X-Hub-Signature' };
+    const { webhooks, engine } = settingsOf({ ...servers, webhooks: { baseUrl: 'https://a.example/b', hmac } });
+    expect(webhooks.hmac).toEqual({
+      ...DEFAULT_OPTIONS.webhooks.hmac,
+      header: 'X-Hub-Signature',
+      secrets: [hmac.secret],
+    });
+    expect(engine.webhooks).toEqual({ baseUrl: 'https://a.example/b', path, ttlSeconds: 604_800 });
+  });
+
   it('take keys as bytes, as text, or from a function', () => {
     const encryption = { keys: { a: Buffer.alloc(32), b: Buffer.alloc(32).toString('base64') }, activeKeyId: 'b' };
     expect(problems({ ...servers, encryption })).toEqual({});
