@@ -71,8 +71,9 @@ export class WebhookCalls {
     for (let isKept = false; ;) {
       const run = await this.until(() => runs.current(runId), hook);
       const isOver = !run || isEndStatus(run.record.status);
-      if (!isKept && (isOver || caller.isGone)) return false;
+      if (!isKept && isOver) return false;
       const row = await this.until(() => store.turn(runId, nodeId, turn), hook);
+      if (!isKept && caller.isGone) return false;
       if (row && isSettled(row)) {
         if (!isKept) return false;
         await this.drop(call);

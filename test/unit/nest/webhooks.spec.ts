@@ -46,7 +46,11 @@ describe.each(adapters)('webhooks on %s', (_name, adapter) => {
   beforeAll(async () => {
     hooks = await startWebhookApp([hook], { registry }, { adapter: adapter() });
   });
-  afterAll(() => hooks.app.close());
+  const closing: (() => Promise<void>)[] = [];
+  afterAll(async () => {
+    for (const close of closing) await close();
+    await hooks.app.close();
+  });
 
   it('are URLs that nobody can guess; a POST lets the node go on with its body, and the URL has served', async () => {
     const { runId, url, event, expiresAt } = await waiting();
@@ -152,6 +156,7 @@ describe.each(adapters)('webhooks on %s', (_name, adapter) => {
   it('answer 503 while a server is away; the call has no effect then, and can be repeated', async () => {
     const options = { registry, client: { callTimeoutMs: 200 } };
     const away = await startWebhookApp([hook], options, { adapter: adapter() });
+    closing.push(() => away.app.close());
     const runId = await away.awaiting('hook');
     const { url } = await away.client.createWebhookUrl(runId, 'h');
     const { store } = away.app.get<Drivers>(FLOWCRAFT_DRIVERS);
@@ -166,7 +171,6 @@ describe.each(adapters)('webhooks on %s', (_name, adapter) => {
     }
     expect((await away.post(url, { a: 1 })).status).toBe(202);
     expect((await away.outcome(runId)).result?.context['h']).toEqual({ a: 1 });
-    await away.app.close();
   }, 20_000);
 
   it('leave no token and no body in the logs', async () => {
