@@ -1,5 +1,6 @@
 import { lintBlueprint, type WorkflowBlueprint } from 'flowcraft';
 import { LRUCache } from 'lru-cache';
+import { assertMeant, blueprintWarnings } from '../core/blueprint-check.js';
 import { BlueprintNotFoundError, NodeImplementationMissingError } from '../core/errors.js';
 import { planBlueprint, type BlueprintPlan } from '../core/plan.js';
 import { starvedJoins } from '../core/starved-joins.js';
@@ -38,6 +39,7 @@ export class BlueprintCatalog {
     this.runtime.blueprints[blueprint.id] = blueprint;
     try {
       const plan = planBlueprint(blueprint, this.options.limits.maxBlueprintNodes);
+      assertMeant(blueprint);
       this.warn(plan);
       const others = (this.registered.get(blueprint.id) ?? []).filter((p) => p.version !== plan.version);
       this.registered.set(blueprint.id, [...others, plan]);
@@ -112,6 +114,8 @@ export class BlueprintCatalog {
         issue.nodeId === undefined ? {} : { nodeId: issue.nodeId },
       );
     }
+    for (const { message, nodeId } of blueprintWarnings(plan))
+      this.logger.warn(`Blueprint '${plan.id}': ${message}`, nodeId === undefined ? {} : { nodeId });
     for (const nodeId of starvedJoins(plan)) {
       this.logger.warn(
         `Blueprint '${plan.id}': the join '${nodeId}' waits for all of its predecessors, but they lie behind different choices: if one of them is not taken, the join never runs, and nothing after it. Set its config.joinStrategy to 'settled' (runs once, with those that were taken) or 'any' (runs for each).`,

@@ -1,4 +1,5 @@
 import type { NodeDefinition } from 'flowcraft';
+import { configProblems } from '../core/blueprint-check.js';
 import { isTextDeeperThan } from '../core/depth.js';
 import type { FlowcraftKafkaErrorOptions } from '../core/errors.js';
 import { DynamicNodeInvalidError, FanOutTooLargeError } from '../core/limit-errors.js';
@@ -14,7 +15,7 @@ export function assertDynamicNodes(nodes: unknown, maxFanOut: number, ids: Flowc
   if (!Array.isArray(nodes)) throw new DynamicNodeInvalidError('is given, but no list', ids);
   if (nodes.length > maxFanOut) throw new FanOutTooLargeError(nodes.length, maxFanOut, ids);
   for (const node of nodes as (Partial<NodeDefinition> | null | undefined)[]) {
-    const problem = typeof node === 'object' && node !== null ? nodeProblem(node as NodeDefinition) : 'is no object';
+    const problem = typeof node === 'object' && node !== null ? problemOf(node as NodeDefinition) : 'is no object';
     if (problem !== undefined) throw new DynamicNodeInvalidError(problem, ids);
   }
   let text: string;
@@ -24,4 +25,11 @@ export function assertDynamicNodes(nodes: unknown, maxFanOut: number, ids: Flowc
     throw new DynamicNodeInvalidError('is no JSON data', { ...ids, cause });
   }
   if (isTextDeeperThan(text, MAX_VALUE_DEPTH)) throw new DynamicNodeInvalidError('is nested too deeply', ids);
+}
+
+function problemOf(node: NodeDefinition): string | undefined {
+  const problem = nodeProblem(node);
+  if (problem !== undefined) return problem;
+  const [wrong] = configProblems(node);
+  return wrong && `has a ${wrong.field} that ${wrong.message} (node '${node.id}')`;
 }

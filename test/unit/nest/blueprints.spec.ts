@@ -227,3 +227,42 @@ describe('the nodes of a flow', () => {
     expect(first.blueprint.nodes.map((n) => n.uses)).toEqual(['f:a', 'batch-scatter', 'batch-gather', 'wait']);
   });
 });
+
+describe('a blueprint that can never be meant', () => {
+  const registry = { step: says('x') };
+
+  it('is refused by start() with the node and the field, and said so when the application starts', async () => {
+    const odd = blueprint('odd', 'a>b', { b: { config: { timeout: '1s' as never } } });
+    const { client, logger } = await start({
+      runtime: { blueprints: { odd, fine: blueprint('fine', 'a') }, registry },
+    });
+    const words = "Blueprint 'odd' can't be meant so: config.timeout of node 'b' must be a number of milliseconds";
+    await expect(client.start('odd')).rejects.toThrow(words);
+    expect((await client.listRuns()).runs).toEqual([]);
+    expect(logger.lines.filter((l) => l.level === 'error').map((l) => l.message)).toEqual([
+      expect.stringContaining(words),
+    ]);
+    await expect(client.start('fine')).resolves.toMatchObject({ existing: false });
+  });
+
+  it('is told from one that flowcraft runs in a way of its own, which is warned of', async () => {
+    const odd = blueprint('odd', 'a', { a: { config: { maxRetries: 0 } } });
+    const { run, logger } = await start({ runtime: { blueprints: { odd }, registry } });
+    expect(logger.lines.filter((l) => l.level === 'warn').map((l) => l.message)).toEqual([
+      expect.stringContaining("config.maxRetries of node 'a' is 0"),
+    ]);
+    expect(await run('odd')).toMatchObject({ status: 'failed', errors: [{ message: "Node 'a' execution failed" }] });
+  });
+
+  it('as a dynamic node fails the node that returned it', async () => {
+    const makes = async () => ({ output: 1, dynamicNodes: [{ id: 'd', uses: 'step', config: { timeout: -1 } }] });
+    const { run } = await start({
+      runtime: { blueprints: { m: blueprint('m', 'a', { a: { uses: 'makes' } }) }, registry: { ...registry, makes } },
+    });
+    const outcome = await run('m');
+    expect(outcome.status).toBe('failed');
+    expect(JSON.stringify(outcome.errors)).toContain(
+      "config.timeout that must be a number of milliseconds, 0 or more, not -1 (node 'd')",
+    );
+  });
+});
