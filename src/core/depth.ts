@@ -31,7 +31,7 @@ export function isValueDeeperThan(value: unknown, levels: number): boolean {
   const enter = (next: unknown): boolean => {
     if (typeof next !== 'object' || next === null || path.has(next)) return false;
     path.add(next);
-    open.push({ parts: Object.values(next)[Symbol.iterator](), of: next });
+    open.push({ parts: partsOf(next)[Symbol.iterator](), of: next });
     return path.size > levels;
   };
   if (enter(value)) return true;
@@ -43,4 +43,13 @@ export function isValueDeeperThan(value: unknown, levels: number): boolean {
     } else if (enter(next.value)) return true;
   }
   return false;
+}
+
+/** None of an object that can't be read: whoever needs its parts says so. */
+function partsOf(value: object): unknown[] {
+  try {
+    return Object.values(value);
+  } catch {
+    return [];
+  }
 }

@@ -149,12 +149,21 @@ export class ContextKeyRefusedError extends FlowcraftKafkaError {
   }
 }
 
-/** The serializer cannot carry a value (a cycle, a BigInt, ...). */
+/** Where in a value something is that can't be carried, and what. */
+export interface Flaw {
+  /** The keys that lead there, with dots; empty: the value itself. */
+  readonly path: string;
+  /** As in "is a BigInt". */
+  readonly why: string;
+}
+
+/** The serializer cannot carry a value (a cycle, a BigInt, a getter that throws, ...). */
 export class ValueNotSerializableError extends FlowcraftKafkaError {
   readonly code = ErrorCode.ValueNotSerializable;
-  constructor(what: string, options: FlowcraftKafkaErrorOptions = {}) {
+  constructor(what: string, options: FlowcraftKafkaErrorOptions = {}, flaw?: Flaw) {
+    const where = flaw && `: ${flaw.path === '' ? 'it' : `its '${flaw.path}'`} ${flaw.why}`;
     super(
-      `${what} cannot be serialized. Return plain JSON data, or give runtime.serializer one that can carry it.`,
+      `${what} cannot be serialized${where ?? ''}. Return plain JSON data, or give runtime.serializer one that can carry it.`,
       options,
     );
   }

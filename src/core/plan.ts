@@ -8,6 +8,7 @@ import {
 } from 'flowcraft';
 import { isTextDeeperThan } from './depth.js';
 import { BlueprintInvalidError } from './errors.js';
+import { flawOf } from './flaws.js';
 import { isRefusedKey, nodeIdProblem } from './identifiers.js';
 import { leadsOf, type Lead } from './leads.js';
 import { bodyOf, loopsAround } from './loops.js';
@@ -136,15 +137,16 @@ export function nodeProblem({ id, uses, inputs }: NodeDefinition): string | unde
 }
 
 function copyOf(raw: WorkflowBlueprint): WorkflowBlueprint {
-  const refuse = (cause?: unknown) =>
-    new BlueprintInvalidError(
-      raw.id,
-      `Blueprint '${raw.id}' is no JSON data of at most ${MAX_DEPTH} levels. Look at its params.`,
-      { cause },
-    );
+  let part: unknown = raw;
+  const refuse = (cause?: unknown) => {
+    const { path, why } = flawOf(part, MAX_DEPTH) ?? { path: '', why: 'is not' };
+    const it = path === '' ? 'it' : `its '${path}'`;
+    return new BlueprintInvalidError(raw.id, `Blueprint '${raw.id}' is no JSON data: ${it} ${why}.`, { cause });
+  };
   let text: string;
   try {
-    text = JSON.stringify(sanitizeBlueprint(raw));
+    part = sanitizeBlueprint(raw);
+    text = JSON.stringify(part);
   } catch (cause) {
     throw refuse(cause);
   }

@@ -1,6 +1,7 @@
 import type { ISerializer } from 'flowcraft';
 import { ValueNotSerializableError, ValueTooLargeError, type FlowcraftKafkaErrorOptions } from './errors.js';
 import { isTextDeeperThan, isValueDeeperThan } from './depth.js';
+import { flawOf } from './flaws.js';
 import { ValueTooDeepError } from './limit-errors.js';
 
 /** Far from where JSON.stringify overflows the stack (about 4000), and from where structuredClone does (about 2000). */
@@ -48,17 +49,7 @@ export class ValueCodec {
 
   /** A serializer that overflows the stack does not say so. */
   private refusal(value: unknown, what: string, options?: FlowcraftKafkaErrorOptions): Error {
-    return isTooDeep(value, this.maxDepth)
-      ? new ValueTooDeepError(what, this.maxDepth, options)
-      : new ValueNotSerializableError(what, options);
-  }
-}
-
-/** A value may also throw when it is read. */
-function isTooDeep(value: unknown, levels: number): boolean {
-  try {
-    return isValueDeeperThan(value, levels);
-  } catch {
-    return false;
+    if (isValueDeeperThan(value, this.maxDepth)) return new ValueTooDeepError(what, this.maxDepth, options);
+    return new ValueNotSerializableError(what, options, flawOf(value, this.maxDepth));
   }
 }

@@ -23,8 +23,7 @@ const span = z
   .min(0)
   .max(100 * 365 * 86_400_000);
 const plainObject = z.custom<Record<string, unknown>>(
-  // an instance of a class will do; an array, a Map or a Date has no values under names
-  (value) => Object.prototype.toString.call(value) === '[object Object]',
+  isPlainObject,
   'must be an object with a property for each value',
 );
 const status = z.enum(['running', 'awaiting', 'completed', 'failed', 'cancelled']);
@@ -111,7 +110,14 @@ export const deadRedriveInput = z.union([
  * @throws ArgumentInvalidError that lists every problem
  */
 export function assertInput(call: string, schema: z.ZodType, given: unknown): void {
-  const parsed = schema.safeParse(given, { reportInput: false });
+  let parsed: z.ZodSafeParseResult<unknown>;
+  try {
+    parsed = schema.safeParse(given, { reportInput: false });
+  } catch (cause) {
+    // a getter or a proxy may throw
+    const why = cause instanceof Error ? cause.message : typeof cause;
+    throw new ArgumentInvalidError(call, [{ path: 'options', message: `can't be read (${why})` }], { cause });
+  }
   if (parsed.success) return;
   throw new ArgumentInvalidError(
     call,
@@ -121,6 +127,15 @@ export function assertInput(call: string, schema: z.ZodType, given: unknown): vo
       return issue.keys.map((key) => ({ path: key, message: 'is not known; look for a typing error' }));
     }),
   );
+}
+
+/** An instance of a class will do; an array, a Map or a Date has no values under names. */
+function isPlainObject(value: unknown): boolean {
+  try {
+    return Object.prototype.toString.call(value) === '[object Object]';
+  } catch {
+    return true; // a proxy that can't be read: whoever reads it says which value it is
+  }
 }
 
 function isAbortSignal(value: unknown): boolean {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isInternalKey } from '../core/context-view.js';
 import { ContextKeyRefusedError } from '../core/errors.js';
+import { readEntries } from '../core/flaws.js';
 import { ContextTooLargeError } from '../core/limit-errors.js';
 import { assertContextKey } from '../core/identifiers.js';
 import { stableJson, type BlueprintPlan } from '../core/plan.js';
@@ -13,7 +14,7 @@ import type { ValueCodec } from '../core/value-codec.js';
  */
 export function encodeInput(context: Record<string, unknown>, codec: ValueCodec, maxContextBytes: number): string {
   let bytes = 0;
-  const entries = Object.entries(context).map(([key, value]) => {
+  const entries = readEntries(context, 'The initial context').map(([key, value]) => {
     assertContextKey(key);
     if (isInternalKey(key)) throw new ContextKeyRefusedError(key);
     const text = codec.encode(value, `The initial context value '${key}'`);

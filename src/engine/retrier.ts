@@ -1,4 +1,5 @@
 import { assertContextKey } from '../core/identifiers.js';
+import { readEntries } from '../core/flaws.js';
 import { ArgumentInvalidError, RunNotRetryableError } from '../core/errors.js';
 import { nodesFrom, planOf, rekeyed, type RetryPlan, type RetryRecord } from '../core/retry.js';
 import { isEndStatus, type RunRecord, type TurnRecord } from '../core/run.js';
@@ -92,7 +93,7 @@ export class Retrier {
 
   private encodePatch(run: ActiveRun, patch: Readonly<Record<string, unknown>>): Record<string, string> {
     const { runId, plan } = run;
-    const entries = Object.entries(patch).flatMap(([key, value]) => {
+    const entries = readEntries(patch, 'contextPatch', { runId }).flatMap(([key, value]) => {
       assertContextKey(key, { runId });
       const text = this.parts.codec.encode(value, `The value '${key}' of contextPatch`, { runId });
       // nodes read the output of another from there

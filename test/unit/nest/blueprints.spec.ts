@@ -245,6 +245,14 @@ describe('a blueprint that can never be meant', () => {
     await expect(client.start('fine')).resolves.toMatchObject({ existing: false });
   });
 
+  it('may be one with a part that JSON cannot carry, which is named', async () => {
+    const odd = { ...blueprint('odd', 'a'), metadata: { size: 5n } };
+    const { client } = await start({ runtime: { blueprints: { odd }, registry } });
+    await expect(client.start('odd')).rejects.toThrow(
+      "Blueprint 'odd' is no JSON data: its 'metadata.size' is a BigInt.",
+    );
+  });
+
   it('is told from one that flowcraft runs in a way of its own, which is warned of', async () => {
     const odd = blueprint('odd', 'a', { a: { config: { maxRetries: 0 } } });
     const { run, logger } = await start({ runtime: { blueprints: { odd }, registry } });

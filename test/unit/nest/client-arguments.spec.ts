@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ArgumentInvalidError, FlowcraftKafkaError, RunIdInvalidError, RunNotFoundError } from '../../../src/index.js';
 import { blueprint } from '../../support/blueprints.js';
 import { startApp, type TestApp } from '../../support/nest-app.js';
@@ -12,7 +12,10 @@ describe('arguments of the client', () => {
 
   beforeAll(async () => {
     it_ = await startApp({
-      runtime: { blueprints: { one: blueprint('one', 'a') }, registry: { step: async () => ({}) } },
+      runtime: {
+        blueprints: { one: blueprint('one', 'a'), waits: blueprint('waits', 'w', { w: { uses: 'wait' } }) },
+        registry: { step: async () => ({}) },
+      },
     });
     client = it_.client as unknown as Loose;
   });
@@ -102,6 +105,49 @@ describe('arguments of the client', () => {
     await call('start', 'one', [1], { runId: 'refused' });
     expect(await call('getRun', 'refused')).toBeInstanceOf(RunNotFoundError);
     expect((await it_.client.listRuns()).runs).toEqual([]);
+  });
+
+  const refusing = (words: string): never => {
+    throw new Error(words);
+  };
+  const getter = () => Object.defineProperty({}, 'x', { enumerable: true, get: () => refusing('shut') });
+  const notSerializable = (words: string) =>
+    expect.objectContaining({
+      code: 'FLOW_VALUE_NOT_SERIALIZABLE',
+      message: expect.stringContaining(words) as unknown,
+    }) as unknown;
+
+  it('that cannot be read are refused with the key', async () => {
+    const warnings = jest.spyOn(console, 'warn').mockReturnValue(undefined); // of flowcraft's serializer
+    const { runId } = await it_.client.start('waits');
+    await it_.client.waitForWorkflow(runId, { until: 'settled' });
+    const proxy = new Proxy({}, { ownKeys: () => refusing('shut') });
+    const told = new Proxy({ x: 1 }, { get: () => refusing('shut') });
+    expect(await call('start', 'one', getter())).toEqual(
+      notSerializable("initial context cannot be serialized: its 'x' can't be read (shut)"),
+    );
+    expect(await call('start', 'one', told)).toEqual(
+      notSerializable("initial context cannot be serialized: its 'x' can't be read (shut)"),
+    );
+    expect(await call('start', 'one', { a: getter() })).toEqual(
+      notSerializable("value 'a' cannot be serialized: its 'x' can't be read (shut)"),
+    );
+    expect(await call('start', 'one', proxy)).toEqual(
+      notSerializable("initial context cannot be serialized: it can't be read (shut)"),
+    );
+    expect(await call('resume', runId, { output: getter() })).toEqual(
+      notSerializable("node 'w' cannot be serialized: its 'x' can't be read (shut)"),
+    );
+    const options = Object.defineProperty({}, 'output', { enumerable: true, get: () => refusing('shut') });
+    expect(await call('resume', runId, options)).toBeInstanceOf(ArgumentInvalidError);
+    await it_.client.cancel(runId);
+    expect(await call('retry', runId, { contextPatch: getter() })).toEqual(
+      notSerializable("contextPatch cannot be serialized: its 'x' can't be read (shut)"),
+    );
+    expect(await call('retry', runId, { contextPatch: { a: getter() } })).toEqual(
+      notSerializable("'a' of contextPatch cannot be serialized: its 'x' can't be read (shut)"),
+    );
+    warnings.mockRestore();
   });
 
   it('of the right type are taken, instances of classes among them', async () => {
