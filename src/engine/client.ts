@@ -76,9 +76,10 @@ export class Client {
   private readonly outcomes: RunOutcomes;
 
   constructor(private readonly parts: ClientParts) {
-    const { store, clock, serializer } = parts;
+    const { queue, store, ledger, clock, calls, logger, serializer } = parts;
     this.runList = new RunList(store, clock);
-    this.deadLetters = new DeadLetters({ queue: parts.queue, store, clock, calls: parts.calls, logger: parts.logger });
+    const newCallId = () => parts.starter.newRunId();
+    this.deadLetters = new DeadLetters({ queue, store, ledger, newCallId, clock, calls, logger });
     this.outcomes = new RunOutcomes(store, serializer, (runId) => this.contextOf(runId));
   }
 

@@ -1,12 +1,13 @@
 import { DEAD_HEADERS, redriveHeaders, type DeadLetterReason } from '../core/dead-letter.js';
 import { decodeJob } from '../core/envelope.js';
-import { ArgumentInvalidError } from '../core/errors.js';
 import type { Clock } from '../ports/clock.js';
 import type { DeadBounds, JobQueue, RawMessage } from '../ports/job-queue.js';
+import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RedriveMark, RunStore } from '../ports/run-store.js';
 import type { ClientCalls } from './client-calls.js';
 import { assertInput, deadListInput, deadRedriveInput } from './client-input.js';
+import { cursorOf, idOf, isAtEnd, max, placeOf, positionsOf, type Positions } from './dead-letter-positions.js';
 
 /** A message that can never succeed, as it was parked. */
 export interface DeadLetter {
@@ -58,12 +59,18 @@ export interface DeadLetterFilter {
 export interface RedriveResult {
   /** Ids of those that were sent again now. */
   readonly redriven: readonly string[];
-  readonly skipped: readonly { readonly id: string; readonly why: 'not found' | 'redriven before' | 'truncated' }[];
+  /** `under way`: another call sends it at this moment. */
+  readonly skipped: readonly { readonly id: string; readonly why: RedriveSkip }[];
 }
+
+export type RedriveSkip = 'not found' | 'redriven before' | 'under way' | 'truncated';
 
 export interface DeadLettersParts {
   readonly queue: JobQueue;
   readonly store: RunStore;
+  readonly ledger: Ledger;
+  /** Tells one call from another. */
+  readonly newCallId: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly calls: ClientCalls;
@@ -73,8 +80,11 @@ const DEFAULT_LIMIT = 100;
 const DEFAULT_REDRIVES = 1000;
 /** Letters that are read at a time. */
 const PAGE = 500;
-
-type Positions = ReadonlyMap<number, bigint>;
+/**
+ * So long a call has a letter for itself: longer than from looking whether it was sent before to having noted that it
+ * was. If the process is lost in between, the letter can be sent again after this.
+ */
+const HELD_MS = 30_000;
 
 /** Lists parked messages and sends them again. What was sent again is remembered in the store: the letters stay. */
 export class DeadLetters {
@@ -95,12 +105,13 @@ export class DeadLetters {
   async redrive(which: string | readonly string[] | DeadLetterFilter): Promise<RedriveResult> {
     const given = typeof which === 'string' ? [which] : which;
     assertInput('deadLetters.redrive()', deadRedriveInput, given);
+    const call = this.parts.newCallId();
     return this.parts.calls.run('deadLetters.redrive()', undefined, () =>
-      isIds(given) ? this.redriveIds([...new Set(given)]) : this.redriveMatching(given),
+      isIds(given) ? this.redriveIds([...new Set(given)], call) : this.redriveMatching(given, call),
     );
   }
 
-  private async redriveIds(ids: readonly string[]): Promise<RedriveResult> {
+  private async redriveIds(ids: readonly string[], call: string): Promise<RedriveResult> {
     const places = ids.map(placeOf).sort((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1));
     const bounds = new Map((await this.parts.queue.deadBounds()).map((bound) => [bound.partition, bound]));
     const here = places.filter(({ partition, offset }) => {
@@ -110,13 +121,13 @@ export class DeadLetters {
     const messages = await this.parts.queue.readDead(
       here.map(({ partition, offset }) => ({ partition, from: offset, to: offset + 1n, limit: 1 })),
     );
-    const result = await this.send(await this.described(messages));
+    const result = await this.send(await this.described(messages), call);
     const seen = new Set(messages.map(idOf));
     const missing = ids.filter((id) => !seen.has(id)).map((id) => ({ id, why: 'not found' as const }));
     return { ...result, skipped: [...result.skipped, ...missing] };
   }
 
-  private async redriveMatching(filter: DeadLetterFilter): Promise<RedriveResult> {
+  private async redriveMatching(filter: DeadLetterFilter, call: string): Promise<RedriveResult> {
     const { limit = DEFAULT_REDRIVES } = filter;
     const bounds = await this.parts.queue.deadBounds();
     const redriven: string[] = [];
@@ -124,7 +135,7 @@ export class DeadLetters {
     for (let from: Positions = new Map(); !isAtEnd(bounds, from) && redriven.length < limit;) {
       const { letters, next } = await this.read(bounds, from, PAGE);
       const due = letters.filter((letter) => matches(letter, filter) && !letter.redrivenAt);
-      const result = await this.send(due.slice(0, limit - redriven.length));
+      const result = await this.send(due.slice(0, limit - redriven.length), call);
       redriven.push(...result.redriven);
       skipped.push(...result.skipped);
       from = next;
@@ -132,22 +143,37 @@ export class DeadLetters {
     return { redriven, skipped };
   }
 
-  /** Sends, then marks: a letter may be sent twice if this process is lost in between, which is harmless. */
-  private async send(letters: readonly Described[]): Promise<RedriveResult> {
+  /**
+   * Sends, then marks: a letter may be sent twice if this process is lost in between, which is harmless. Of several
+   * calls at a time one has the letter.
+   */
+  private async send(letters: readonly Described[], call: string): Promise<RedriveResult> {
     const { queue, store, clock, logger } = this.parts;
-    const due = letters.filter((letter) => !letter.redrivenAt && !letter.truncated);
+    const free = letters.filter((letter) => !letter.redrivenAt && !letter.truncated);
+    const isOurs = await Promise.all(free.map((letter) => this.hold(letter, call, HELD_MS)));
+    const due = free.filter((_, i) => isOurs[i]);
     const at = clock.now();
-    await Promise.all(
-      due.map(({ id, message }) => queue.redrive(message, redriveHeaders(message.headers, id, new Date(at)))),
-    );
-    const marks = due.map(({ id, failedAt }): RedriveMark => ({ ...placeOf(id), failedAt, at }));
-    await store.markRedriven(queue.deadTopic, marks);
+    try {
+      await Promise.all(
+        due.map(({ id, message }) => queue.redrive(message, redriveHeaders(message.headers, id, new Date(at)))),
+      );
+      const marks = due.map(({ id, failedAt }): RedriveMark => ({ ...placeOf(id), failedAt, at }));
+      await store.markRedriven(queue.deadTopic, marks);
+    } catch (error) {
+      // whoever tries again need not wait; if this fails too, it is free after a while
+      await Promise.allSettled(due.map((letter) => this.hold(letter, call, 1)));
+      throw error;
+    }
     if (due.length > 0)
       logger.log(`Sent ${due.length} dead letter(s) again.`, { letters: due.slice(0, 10).map((l) => l.id) });
     const skipped = letters
       .filter((letter) => !due.includes(letter))
-      .map(({ id, redrivenAt }) => ({ id, why: redrivenAt ? ('redriven before' as const) : ('truncated' as const) }));
+      .map((letter) => ({ id: letter.id, why: why(letter) }));
     return { redriven: due.map(({ id }) => id), skipped };
+  }
+
+  private hold({ id }: Described, call: string, ms: number): Promise<boolean> {
+    return this.parts.ledger.elect(`redrive:${this.parts.queue.deadTopic}:${id}`, call, ms);
   }
 
   /** At most `limit` letters after these positions, partition by partition, and where to read on. */
@@ -220,6 +246,11 @@ function describe(message: RawMessage, marks: ReadonlyMap<string, RedriveMark>):
   return Object.defineProperty({ ...letter, ...redrivenAt } as Described, 'message', { value: message });
 }
 
+function why({ redrivenAt, truncated }: Described): RedriveSkip {
+  if (redrivenAt) return 'redriven before';
+  return truncated ? 'truncated' : 'under way';
+}
+
 function jobIn(value: Buffer | null): { runId?: string; nodeId?: string } {
   try {
     const { runId, nodeId } = decodeJob(value);
@@ -235,35 +266,4 @@ function matches(letter: DeadLetter, { code, runId }: { code?: string; runId?: s
 
 function isIds(which: readonly string[] | DeadLetterFilter): which is readonly string[] {
   return Array.isArray(which);
-}
-
-function idOf({ partition, offset }: RawMessage): string {
-  return `${partition}:${offset}`;
-}
-
-function placeOf(id: string): { partition: number; offset: bigint } {
-  const [partition = '', offset = ''] = id.split(':');
-  return { partition: Number(partition), offset: BigInt(offset) };
-}
-
-function isAtEnd(bounds: readonly DeadBounds[], positions: Positions): boolean {
-  return bounds.every(({ partition, first, next }) => max(positions.get(partition) ?? first, first) >= next);
-}
-
-function cursorOf(positions: Positions): string {
-  return [...positions].map(([partition, offset]) => `${partition}:${offset}`).join(',');
-}
-
-/** @throws ArgumentInvalidError */
-function positionsOf(cursor: string): Positions {
-  const parts = cursor.split(',');
-  if (!parts.every((part) => /^\d{1,9}:\d{1,18}$/.test(part)))
-    throw new ArgumentInvalidError('deadLetters.list()', [
-      { path: 'cursor', message: 'must be the cursor of an earlier page, unchanged' },
-    ]);
-  return new Map(parts.map(placeOf).map(({ partition, offset }) => [partition, offset]));
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -58,6 +58,6 @@ export interface Ledger {
   /** What the fleet has noted under this name; undefined if nothing, or if it was lost. */
   cursor(name: string): Promise<string | undefined>;
   setCursor(name: string, value: string): Promise<void>;
-  /** True for the one caller in the fleet that gets it, for `ttlMs`. */
+  /** True for the one owner in the fleet that gets it, for `ttlMs` from when it asked last. */
   elect(name: string, owner: string, ttlMs: number): Promise<boolean>;
 }

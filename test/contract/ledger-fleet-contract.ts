@@ -111,5 +111,15 @@ export function fleetContract(open: OpenLedger): void {
       await waitOn(bench, SHORT_LEASE_MS + 20);
       expect(await bench.ledger.elect('sweep', 'w2', LONG_LEASE_MS)).toBe(true);
     });
+
+    it('lasts as long as the winner said when it asked last', async () => {
+      await bench.ledger.elect('longer', 'w1', SHORT_LEASE_MS);
+      await bench.ledger.elect('longer', 'w1', LONG_LEASE_MS);
+      await bench.ledger.elect('shorter', 'w1', LONG_LEASE_MS);
+      await bench.ledger.elect('shorter', 'w1', 1);
+      await waitOn(bench, SHORT_LEASE_MS + 20);
+      expect(await bench.ledger.elect('longer', 'w2', LONG_LEASE_MS)).toBe(false);
+      expect(await bench.ledger.elect('shorter', 'w2', LONG_LEASE_MS)).toBe(true);
+    });
   });
 }

@@ -163,7 +163,7 @@ export class MemoryLedger implements Ledger {
   async elect(name: string, owner: string, ttlMs: number): Promise<boolean> {
     const now = this.time();
     const held = this.data.elections.get(name);
-    if (held && held.until > now) return held.holder === owner;
+    if (held && held.until > now && held.holder !== owner) return false;
     this.data.elections.set(name, { holder: owner, until: now + ttlMs * 1000 });
     return true;
   }
