@@ -88,18 +88,24 @@ export class NodeImplementationMissingError extends FlowcraftKafkaError {
   }
 }
 
-/** `resume` named a node that does not wait, or another resume was first. */
+/** `resume` named a node that does not wait (yet, or any more), or another resume was first. */
 export class NodeNotAwaitingError extends FlowcraftKafkaError {
   readonly code = ErrorCode.NodeNotAwaiting;
-  constructor(runId: string, nodeId: string | undefined, awaiting: readonly string[]) {
+  /** @param ended the status of the run, if it has ended */
+  constructor(runId: string, nodeId: string | undefined, awaiting: readonly string[], ended?: string) {
     const list = awaiting.length > 0 ? awaiting.map((id) => `'${id}'`).join(', ') : 'none';
+    const isChoice = nodeId === undefined && awaiting.length > 0;
     const text =
       nodeId !== undefined
         ? `Node '${nodeId}' of run '${runId}' is not awaiting. Awaiting now: ${list}.`
-        : awaiting.length > 0
+        : isChoice
           ? `Several nodes of run '${runId}' are awaiting: ${list}. Name the one that the answer is for.`
           : `No node of run '${runId}' is awaiting.`;
-    super(text, nodeId === undefined ? { runId } : { runId, nodeId });
+    const next =
+      ended === undefined
+        ? ` If the run has not come there yet, wait for it with waitForWorkflow('${runId}', { until: 'settled' }), and answer then; if it was answered before, there is nothing to do.`
+        : ` The run has ended with status '${ended}'.`;
+    super(isChoice ? text : text + next, nodeId === undefined ? { runId } : { runId, nodeId });
   }
 }
 

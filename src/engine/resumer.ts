@@ -1,5 +1,5 @@
 import { NodeNotAwaitingError } from '../core/errors.js';
-import type { TurnRecord } from '../core/run.js';
+import { isEndStatus, type EndStatus, type TurnRecord } from '../core/run.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { ContextSources } from './run-context.js';
 import type { WaitingTurns } from './waiting-turns.js';
@@ -28,7 +28,7 @@ export class Resumer {
     const rows = await this.waiting.list(run.runId);
     const row = nodeId === undefined && rows.length === 1 ? rows[0] : rows.find((r) => r.nodeId === nodeId);
     const others = rows.filter((r) => r !== row).map((r) => r.nodeId);
-    if (!row) throw new NodeNotAwaitingError(run.runId, nodeId, others);
+    if (!row) throw new NodeNotAwaitingError(run.runId, nodeId, others, endOf(run));
     // refused before anything is settled: an answer that can't be stored would end what has waited for it
     this.sources.codec.encode(answer.output, `The output for node '${row.nodeId}'`, {
       runId: run.runId,
@@ -45,7 +45,7 @@ export class Resumer {
       };
     };
     if ((await this.waiting.settle(run, row, ending)) !== 'settled')
-      throw new NodeNotAwaitingError(run.runId, nodeId, others);
+      throw new NodeNotAwaitingError(run.runId, nodeId, others, endOf(run));
   }
 
   private async resumeWithin(run: ActiveRun, row: TurnRecord, childRunId: string, answer: Answer): Promise<void> {
@@ -54,4 +54,8 @@ export class Resumer {
     const [first] = await this.waiting.list(childRunId);
     await this.resume(child, first?.nodeId, answer);
   }
+}
+
+function endOf({ record }: ActiveRun): EndStatus | undefined {
+  return isEndStatus(record.status) ? record.status : undefined;
 }

@@ -150,6 +150,18 @@ describe('arguments of the client', () => {
     warnings.mockRestore();
   });
 
+  it('name a node that does not wait: the error says what to do', async () => {
+    const { runId } = await it_.client.start('waits', {}, { delayMs: 60_000 });
+    const early = await call('resume', runId, { nodeId: 'w' });
+    expect(early).toMatchObject({ code: 'FLOW_NODE_NOT_AWAITING' });
+    expect((early as Error).message).toContain(`wait for it with waitForWorkflow('${runId}', { until: 'settled' })`);
+    await it_.client.cancel(runId);
+    const late = await call('resume', runId, {});
+    expect((late as Error).message).toBe(
+      `No node of run '${runId}' is awaiting. The run has ended with status 'cancelled'.`,
+    );
+  });
+
   it('of the right type are taken, instances of classes among them', async () => {
     class Order {
       total = 3;
