@@ -90,39 +90,43 @@ export const deadListInput = z.strictObject({
   cursor: cursor.optional(),
 });
 
-export const deadRedriveInput = z.union([
-  z.array(letterId).min(1).max(MAX_PAGE),
-  z
-    .strictObject({
-      code: id.optional(),
-      runId: id.optional(),
-      all: z.literal(true).optional(),
-      limit: z.int().min(1).max(100_000).optional(),
-    })
-    .refine(({ code, runId, all }) => code !== undefined || runId !== undefined || all === true, {
-      path: ['all'],
-      message: 'must be true to send every dead letter again; else name a code or a runId',
-    }),
-]);
+export const deadRedriveInput = z.union(
+  [
+    z.array(letterId).min(1).max(MAX_PAGE),
+    z
+      .strictObject({
+        code: id.optional(),
+        runId: id.optional(),
+        all: z.literal(true).optional(),
+        limit: z.int().min(1).max(100_000).optional(),
+      })
+      .refine(({ code, runId, all }) => code !== undefined || runId !== undefined || all === true, {
+        path: ['all'],
+        message: 'must be true to send every dead letter again; else name a code or a runId',
+      }),
+  ],
+  'must be the id of a dead letter, a list of ids, or a filter: { code }, { runId } or { all: true }',
+);
 
 /**
  * Refuses what does not fit. The values themselves are passed on as they are: a schema may not change them.
+ * @param name of the argument, in problems that are no single field's
  * @throws ArgumentInvalidError that lists every problem
  */
-export function assertInput(call: string, schema: z.ZodType, given: unknown): void {
+export function assertInput(call: string, schema: z.ZodType, given: unknown, name = 'options'): void {
   let parsed: z.ZodSafeParseResult<unknown>;
   try {
     parsed = schema.safeParse(given, { reportInput: false });
   } catch (cause) {
     // a getter or a proxy may throw
     const why = cause instanceof Error ? cause.message : typeof cause;
-    throw new ArgumentInvalidError(call, [{ path: 'options', message: `can't be read (${why})` }], { cause });
+    throw new ArgumentInvalidError(call, [{ path: name, message: `can't be read (${why})` }], { cause });
   }
   if (parsed.success) return;
   throw new ArgumentInvalidError(
     call,
     parsed.error.issues.flatMap((issue) => {
-      const path = issue.path.map(String).join('.') || 'options';
+      const path = issue.path.map(String).join('.') || name;
       if (issue.code !== 'unrecognized_keys') return [{ path, message: phrase(issue.message) }];
       return issue.keys.map((key) => ({ path: key, message: 'is not known; look for a typing error' }));
     }),

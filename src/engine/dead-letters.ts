@@ -104,7 +104,7 @@ export class DeadLetters {
 
   async redrive(which: string | readonly string[] | DeadLetterFilter): Promise<RedriveResult> {
     const given = typeof which === 'string' ? [which] : which;
-    assertInput('deadLetters.redrive()', deadRedriveInput, given);
+    assertInput('deadLetters.redrive()', deadRedriveInput, given, 'which');
     const call = this.parts.newCallId();
     return this.parts.calls.run('deadLetters.redrive()', undefined, () =>
       isIds(given) ? this.redriveIds([...new Set(given)], call) : this.redriveMatching(given, call),

@@ -96,6 +96,10 @@ export function describeDeadLetters(open: (runtime: FlowcraftRuntimeOptions) => 
   it('many are sent again by a filter, which must say something', async () => {
     for (const filter of [{}, { limit: 5 }, { all: false }, 'x', [], ['a:b'], null])
       await expect(client.deadLetters.redrive(filter as never)).rejects.toBeInstanceOf(ArgumentInvalidError);
+    await expect(client.deadLetters.redrive(undefined as never)).rejects.toThrow(
+      'deadLetters.redrive(): which must be the id of a dead letter, a list of ids, or a filter',
+    );
+    await expect(client.deadLetters.redrive({} as never)).rejects.toThrow('all must be true to send every dead letter');
     for (const options of [{ limit: 0 }, { cursor: 'x' }, { what: 1 }, null])
       await expect(client.deadLetters.list(options as never)).rejects.toBeInstanceOf(ArgumentInvalidError);
     const before = await client.deadLetters.list();

@@ -34,7 +34,7 @@ export class Registrations {
 
   addNode({ name, implementation, source }: DeclaredNode): void {
     if (typeof implementation !== 'function') {
-      this.problems.push({ path: source, message: `'${name}' is neither a function nor a node class` });
+      this.problems.push(problemAt(source, name, 'is neither a function nor a node class'));
       return;
     }
     const other = this.nodeSources.get(name);
@@ -51,8 +51,7 @@ export class Registrations {
 
   addBlueprint({ value, source }: DeclaredBlueprint, key?: string): void {
     if (!isBlueprint(value) && !isBlueprintSource(value)) {
-      const which = key === undefined ? 'an element' : `'${key}'`;
-      this.problems.push({ path: source, message: `${which} is neither a blueprint nor a flow of createFlow()` });
+      this.problems.push(problemAt(source, key, 'is neither a blueprint nor a flow of createFlow()'));
       return;
     }
     const { blueprint, nodes } = resolveBlueprint(value);
@@ -87,6 +86,12 @@ export class Registrations {
       if ((idOf(value) ?? key) !== key) this.addBlueprint({ value, source });
     }
   }
+}
+
+/** An option has a path that leads to the element; of other sources the sentence names it. */
+function problemAt(source: string, key: string | undefined, message: string): OptionProblem {
+  if (key !== undefined && source.startsWith('runtime.')) return { path: `${source}.${key}`, message };
+  return { path: source, message: `${key === undefined ? 'an element' : `'${key}'`} ${message}` };
 }
 
 /** Empty for one that is no JSON data, which the catalog refuses. */

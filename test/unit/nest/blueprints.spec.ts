@@ -110,6 +110,17 @@ describe('forFeature', () => {
   });
 });
 
+describe('what the runtime holds and is no blueprint or node', () => {
+  it('is named by its path', async () => {
+    const runtime = { blueprints: { a: { id: 'a' } as never }, registry: { n: 'text' as never } };
+    const error: unknown = await startApp({ runtime }).catch((reason: unknown) => reason);
+    expect((error as ConfigurationError).problems).toEqual([
+      { path: 'runtime.registry.n', message: 'is neither a function nor a node class' },
+      { path: 'runtime.blueprints.a', message: 'is neither a blueprint nor a flow of createFlow()' },
+    ]);
+  });
+});
+
 describe('@FlowBlueprint', () => {
   it('on a class takes what build() gives, and what it injects can take part', async () => {
     @Injectable()
