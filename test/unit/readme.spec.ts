@@ -33,6 +33,20 @@ describe('README', () => {
     expect(await blocksOf('ts')).toContainEqual(await file('examples/quick-start/orders.ts'));
   });
 
+  it('says how to install what its programs import, also from a checkout', async () => {
+    const page = await file('README.md');
+    const { version } = JSON.parse(await file('package.json')) as { version: string };
+    const installed = [...page.matchAll(/npm install (?:--save-dev )?([^\n`]+)/g)].flatMap(([, names = '']) =>
+      names.split(' '),
+    );
+    const blocks = [...(await blocksOf('ts')), ...(await blocksOf('js'))].join('\n');
+    const imported = [...blocks.matchAll(/(?:from|import) '((?:@[^/']+\/)?[^/']+)/g)].map(([, name]) => name ?? '');
+    expect(imported).toContain('@nestjs/testing');
+    expect(imported.filter((name) => !installed.includes(name))).toEqual([]);
+    expect(installed).toEqual(expect.arrayContaining(['typescript', '@types/node']));
+    expect(page).toContain(`nestjs-flowcraft-kafka-${version}.tgz`);
+  });
+
   it('names every option with its default', async () => {
     const rows = (await file('README.md')).split('\n').map((line) => line.replace(/ +/g, ' '));
     for (const [path, value] of leaves(DEFAULT_OPTIONS)) {
