@@ -1,9 +1,9 @@
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from '../app.module.js';
 import { ModerationsService } from '../moderations.service.js';
 import { usesServers } from '../settings.js';
+import { demoArguments, USAGE, UsageError, type DemoArguments } from './arguments.js';
 import { moderateAll } from './moderate-all.js';
 import { Oracle } from './oracle.js';
 import { Progress } from './progress.js';
@@ -11,38 +11,24 @@ import { summaryOf } from './summary.js';
 import { readTexts } from './texts.js';
 import { WorkerProcesses } from './worker-processes.js';
 
-/** npm runs scripts in the root of the repository. */
-const TEXTS = 'examples/content-moderation/texts.jsonl';
+try {
+  process.exitCode = await demo(demoArguments(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}
 
-const USAGE = `Usage: npm run demo -- [options]
-
-  --verify        compare each verdict with that of flowcraft's in-process runtime
-  --workers <n>   worker processes; needs servers: FLOWCRAFT_SERVERS=1 (default: this process is the worker)
-  --window <n>    texts on their way at a time (default: 32)
-  --limit <n>     only the first n texts
-  --file <path>   JSON lines { id, channel, text } (default: the texts of this example)
-`;
-
-const { values } = parseArgs({
-  options: {
-    verify: { type: 'boolean', default: false },
-    workers: { type: 'string', default: '0' },
-    window: { type: 'string', default: '32' },
-    limit: { type: 'string', default: 'Infinity' },
-    file: { type: 'string', default: TEXTS },
-    help: { type: 'boolean', default: false },
-  },
-});
-process.exitCode = values.help ? usage() : await demo();
-
-async function demo(): Promise<number> {
-  const servers = usesServers(process.env);
-  const processes = Number(values.workers);
-  if (processes > 0 && !servers) {
-    console.error('Without servers there is one process only. Set FLOWCRAFT_SERVERS=1, or leave out --workers.');
-    return 2;
+/** @throws UsageError before anything is started */
+async function demo({ workers: processes, window, limit, file, verify, help }: DemoArguments): Promise<number> {
+  if (help) {
+    console.log(USAGE);
+    return 0;
   }
-  const texts = (await readTexts(values.file)).slice(0, Number(values.limit));
+  const servers = usesServers(process.env);
+  if (processes > 0 && !servers)
+    throw new UsageError('Without servers there is one process only. Set FLOWCRAFT_SERVERS=1, or leave out --workers.');
+  const texts = (await readTexts(file)).slice(0, limit);
   if (processes > 0) process.env['FLOWCRAFT_WORKER'] = '0';
   const app = await NestFactory.createApplicationContext(AppModule, { logger: ['warn', 'error'] });
   let workers: WorkerProcesses | undefined;
@@ -55,12 +41,12 @@ async function demo(): Promise<number> {
     const progress = new Progress(texts.length, process.stdout);
     const started = performance.now();
     const results = await moderateAll(app.get(ModerationsService), texts, {
-      window: Number(values.window),
+      window,
       prefix: `demo-${Date.now()}`,
       onProgress: (done) => progress.show(done.length),
     });
     console.log(`\n${summaryOf(results, performance.now() - started)}`);
-    if (!values.verify) return 0;
+    if (!verify) return 0;
 
     const mismatches = await new Oracle().mismatches(texts, results);
     for (const line of mismatches) console.log(`  MISMATCH ${line}`);
@@ -72,9 +58,4 @@ async function demo(): Promise<number> {
     await workers?.stop();
     await app.close();
   }
-}
-
-function usage(): number {
-  console.log(USAGE);
-  return 0;
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { UsageError } from './arguments.js';
 
 export interface SampleText {
   readonly id: string;
@@ -6,13 +7,36 @@ export interface SampleText {
   readonly text: string;
 }
 
-/** Reads a file of JSON lines `{ id, channel, text }`. */
+/**
+ * Reads a file of JSON lines `{ id, channel, text }`.
+ * @throws UsageError
+ */
 export async function readTexts(file: string): Promise<SampleText[]> {
-  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
-  return lines.map((line, i) => {
-    const { id, channel, text } = JSON.parse(line) as Partial<SampleText>;
-    if (typeof id !== 'string' || typeof channel !== 'string' || typeof text !== 'string')
-      throw new Error(`Line ${i + 1} of ${file} is not { id, channel, text }.`);
-    return { id, channel, text };
-  });
+  let content: string;
+  try {
+    content = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--file ${file} can't be read: ${(error as Error).message}.`);
+  }
+  const texts = content
+    .split('\n')
+    .flatMap((line, i) => (line.trim() === '' ? [] : [textOf(line, `${file}:${i + 1}`)]));
+  if (texts.length === 0) throw new UsageError(`--file ${file} has no texts.`);
+  return texts;
+}
+
+function textOf(line: string, place: string): SampleText {
+  const { id, channel, text } = objectIn(line);
+  if (typeof id !== 'string' || typeof channel !== 'string' || typeof text !== 'string')
+    throw new UsageError(`${place} is no JSON line { "id": "...", "channel": "...", "text": "..." }.`);
+  return { id, channel, text };
+}
+
+/** Empty for what is no JSON object. */
+function objectIn(line: string): Partial<Record<string, unknown>> {
+  try {
+    return (JSON.parse(line) ?? {}) as Partial<Record<string, unknown>>;
+  } catch {
+    return {};
+  }
 }
