@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { ErrorCode, FlowcraftKafkaError } from 'nestjs-flowcraft-kafka';
 
 const STATUS: Partial<Record<ErrorCode, HttpStatus>> = {
+  [ErrorCode.ArgumentInvalid]: HttpStatus.BAD_REQUEST,
   [ErrorCode.RunNotFound]: HttpStatus.NOT_FOUND,
   [ErrorCode.RunIdInvalid]: HttpStatus.BAD_REQUEST,
   [ErrorCode.RunIdConflict]: HttpStatus.CONFLICT,

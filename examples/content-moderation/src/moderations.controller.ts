@@ -37,21 +37,30 @@ export class ModerationsController {
 }
 
 function submissionOf(body: unknown): Submission {
-  const { text, channel, id } = fieldsOf(body);
-  if (text === undefined || text.length > 10_000)
-    throw new BadRequestException('text must have 1 to 10000 characters.');
+  const { text, channel, id } = fieldsOf(body, ['text', 'channel', 'id']);
+  if (text === undefined || text.trim() === '' || text.length > 10_000)
+    throw new BadRequestException('text must have 1 to 10000 characters that are not all blanks.');
   return { text, ...(channel === undefined ? {} : { channel }), ...(id === undefined ? {} : { id }) };
 }
 
 function answerOf(body: unknown): ReviewAnswer {
-  const { action, reviewer, note } = fieldsOf(body);
+  const { action, reviewer, note } = fieldsOf(body, ['action', 'reviewer', 'note']);
   if (action !== 'approve' && action !== 'reject') throw new BadRequestException('action must be approve or reject.');
-  if (reviewer === undefined) throw new BadRequestException('reviewer must say who decided.');
+  if (reviewer === undefined || reviewer.trim() === '') throw new BadRequestException('reviewer must say who decided.');
   return { action, reviewer, ...(note === undefined ? {} : { note }) };
 }
 
-/** The fields of a JSON object that are texts; others count as absent. */
-function fieldsOf(body: unknown): Record<string, string | undefined> {
-  if (typeof body !== 'object' || body === null) throw new BadRequestException('The body must be a JSON object.');
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'string' && value !== ''));
+/** These fields of a JSON object, each of which is a text, or absent. */
+function fieldsOf<Name extends string>(body: unknown, names: readonly Name[]): Partial<Record<Name, string>> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new BadRequestException('The body must be a JSON object.');
+  const fields: Partial<Record<Name, string>> = {};
+  for (const name of names) {
+    const value: unknown = (body as Record<string, unknown>)[name];
+    if (value === undefined || value === null) continue;
+    if (typeof value !== 'string' || value === '')
+      throw new BadRequestException(`${name} must be a text with at least one character.`);
+    fields[name] = value;
+  }
+  return fields;
 }

@@ -13,6 +13,29 @@ describe('the content moderation example, without servers', () => {
     }
   }, 60_000);
 
+  it.each<[string, string[], RegExp]>([
+    ['a number that is none', ['--workers', 'abc'], /^--workers must be a whole number from 0 to 64, not 'abc'\.$/],
+    ['a limit that is none', ['--limit', 'abc'], /^--limit must be a whole number, 1 or more, not 'abc'\.$/],
+    ['no window', ['--window', '0'], /^--window must be a whole number from 1 to 10000, not '0'\.$/],
+    ['an unknown option', ['--nope'], /^Unknown option '--nope'.* See --help\.$/],
+    ['a word', ['nope'], /^Unexpected argument 'nope'.* See --help\.$/],
+    ['no file', ['--file', 'nope'], /^--file nope can't be read: ENOENT.*\.$/],
+    ['another file', ['--file', 'package.json'], /^package\.json:1 is no JSON line .*\.$/],
+    ['workers without servers', ['--workers', '2'], /^Without servers .*\.$/],
+  ])(
+    'says in one line what is wrong with its arguments: %s',
+    async (_, args, line) => {
+      const program = Program.start(`${APP}/demo/demo.ts`, { FLOWCRAFT_SERVERS: '' }, args);
+      try {
+        expect(await program.exit).toBe(2);
+        expect(program.output.trim()).toMatch(line);
+      } finally {
+        await program.kill();
+      }
+    },
+    60_000,
+  );
+
   describe('over HTTP', () => {
     let program: Program;
     let url: string;
@@ -74,6 +97,28 @@ describe('the content moderation example, without servers', () => {
       expect((await post('', { text: 'a', id: 'no spaces' })).status).toBe(400);
       expect((await post('/post-1/review', { action: 'perhaps', reviewer: 'kim' })).status).toBe(400);
       expect((await fetch(`${url}/unknown`)).status).toBe(404);
+    });
+
+    it('takes no fields of another type, and no text of blanks', async () => {
+      const answers: [object, RegExp][] = [
+        [{ text: 'a', id: 9 }, /^id must be a text/],
+        [{ text: 'a', id: '' }, /^id must be a text/],
+        [{ text: 'a', channel: 7 }, /^channel must be a text/],
+        [{ text: ['a'] }, /^text must be a text/],
+        [{ text: ' \n\t ' }, /^text must have .* not all blanks/],
+        [['a'], /^The body must be a JSON object/],
+      ];
+      for (const [body, words] of answers) {
+        const response = await post('', body);
+        expect([response.status, ((await response.json()) as { message: string }).message]).toEqual([
+          400,
+          expect.stringMatching(words),
+        ]);
+      }
+      expect((await post('', { text: 'a', channel: 'x'.repeat(300) })).status).toBe(400);
+      const note = await post('/post-1/review', { action: 'approve', reviewer: 'kim', note: 5 });
+      expect(note.status).toBe(400);
+      expect((await post('', { text: 'Hello to all of you.', id: null })).status).toBe(202);
     });
 
     it('ends by itself when it is told to stop', async () => {
