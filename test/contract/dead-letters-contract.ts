@@ -99,7 +99,7 @@ export function describeDeadLetters(open: (runtime: FlowcraftRuntimeOptions) => 
     await expect(client.deadLetters.redrive(undefined as never)).rejects.toThrow(
       'deadLetters.redrive(): which must be the id of a dead letter, a list of ids, or a filter',
     );
-    await expect(client.deadLetters.redrive({} as never)).rejects.toThrow('all must be true to send every dead letter');
+    await expect(client.deadLetters.redrive({})).rejects.toThrow('all must be true to send every dead letter');
     for (const options of [{ limit: 0 }, { cursor: 'x' }, { what: 1 }, null])
       await expect(client.deadLetters.list(options as never)).rejects.toBeInstanceOf(ArgumentInvalidError);
     const before = await client.deadLetters.list();
