@@ -80,9 +80,12 @@ export class EngineHost implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async end(): Promise<void> {
-    this.endListening?.();
-    this.current?.close();
-    await this.drivers.close();
+    try {
+      this.endListening?.();
+      this.current?.close();
+    } finally {
+      await this.drivers.close();
+    }
   }
 
   private async open(): Promise<Engine> {

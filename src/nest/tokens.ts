@@ -1,6 +1,7 @@
 /**
- * Injection tokens of what has no class. All of them can be replaced with `overrideProvider()` in tests; what the
- * engine itself works with is replaced by FLOWCRAFT_DRIVERS.
+ * Injection tokens of what has no class. All of them can be replaced with `overrideProvider()` in tests.
+ * FLOWCRAFT_KAFKA, FLOWCRAFT_CASSANDRA and FLOWCRAFT_REDIS are only handed out: what the engine itself works with is
+ * replaced by FLOWCRAFT_DRIVERS.
  */
 
 /** The options as the application gave them. */

@@ -39,18 +39,25 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     if (this.worker.isEnabled) this.hookCheck.start();
   }
 
+  /** Each step is made even if one before it fails: nodes must not run on, nor connections stay open. */
   async onModuleDestroy(): Promise<void> {
-    this.hookCheck.stop();
-    await this.schedule.stop();
+    await this.step('The check for shutdown hooks did not end.', () => this.hookCheck.stop());
+    await this.step('The schedule of the sweep did not end.', () => this.schedule.stop());
+    // the engine's own: what stands in for FlowcraftWorker in a test need not know how to drain
+    await this.step('The worker did not drain; what it was executing is executed again by another.', () =>
+      this.host.engine?.worker.drain(),
+    );
+    // requests that wait for a run would hold up the closing of an HTTP server
+    await this.step('Who waits for a run could not be told of the end.', () => this.host.engine?.endWaits());
+  }
+
+  private async step(failed: string, work: () => unknown): Promise<void> {
     try {
-      await this.worker.drain();
+      await work();
     } catch (error) {
       // Nest goes on closing whatever is thrown here; the timeout was logged with the nodes that did not end
-      if (!(error instanceof DrainTimeoutError))
-        this.logger.error('The worker did not drain; what it was executing is executed again by another.', { error });
+      if (!(error instanceof DrainTimeoutError)) this.logger.error(failed, { error });
     }
-    // requests that wait for a run would hold up the closing of an HTTP server
-    this.host.engine?.endWaits();
   }
 
   /** An application that does not start is not always closed, and open connections would keep its process alive. */
@@ -59,7 +66,7 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
       await start();
     } catch (error) {
       await this.onModuleDestroy();
-      await this.host.close();
+      await this.step('The connections did not close.', () => this.host.close());
       throw error;
     }
   }

@@ -133,3 +133,21 @@ it('its own timer is gone after close', async () => {
   await app.close();
   expect(clock.pending).toBe(0);
 });
+
+it('its own timer takes what a test puts in its place, with run() only', async () => {
+  const clock = new ManualClock();
+  const logger = new RecordingLogger();
+  const run = jest.fn(async () => {
+    throw new Error('no sweep');
+  });
+  const root = rootModule([FlowcraftKafkaModule.forRoot({ embedded: true, reconciler: { cron: '* * * * * *' } })]);
+  const builder = builderOf(root, logger).overrideProvider(FlowcraftReconciler).useValue({ run });
+  const app = await builder.overrideProvider(FLOWCRAFT_CLOCK).useValue(clock).compile();
+  await app.init();
+  await clock.advance(1100);
+  await app.close();
+  expect(run).toHaveBeenCalled();
+  expect(logger.lines).toContainEqual(
+    expect.objectContaining({ level: 'error', message: expect.stringMatching(/sweep failed/) }),
+  );
+});

@@ -1,19 +1,23 @@
-import { Logger } from '@nestjs/common';
+import { Logger, type Type } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import type { NodeContext, NodeRegistry } from 'flowcraft';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import type { Drivers } from '../../../src/composition/embedded-drivers.js';
 import { MemoryServers } from '../../../src/drivers/memory/memory-servers.js';
 import { SystemClock } from '../../../src/drivers/system/system-clock.js';
 import {
   ConnectError,
   FLOWCRAFT_CLOCK,
+  FLOWCRAFT_DRIVERS,
   FlowcraftClient,
   FlowcraftHealth,
   FlowcraftKafkaModule,
+  FlowcraftReconciler,
   FlowcraftWorker,
   IllegalStateError,
 } from '../../../src/index.js';
+import { EngineHost } from '../../../src/nest/engine-host.js';
 import { blueprint } from '../../support/blueprints.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { builderOf, deferred, rootModule, startApp } from '../../support/nest-app.js';
@@ -70,6 +74,27 @@ describe('the start', () => {
     const feature = () => FlowcraftKafkaModule.forFeature({ nodes: { same: async () => ({}) } });
     await expect(startApp({}, { imports: [feature(), feature()] })).rejects.toThrow(/declared twice/);
     expect(timers()).toBe(0);
+    jest.restoreAllMocks();
+  });
+});
+
+describe.each(['onModuleInit', 'onApplicationBootstrap'])('when another provider fails in %s', (hook) => {
+  it('close() closes what was opened', async () => {
+    const timers = liveTimers();
+    const failing = {
+      [hook]: () => {
+        throw new Error('my hook failed');
+      },
+    };
+    const root = rootModule(
+      [FlowcraftKafkaModule.forRoot({ embedded: true })],
+      [{ provide: 'failing', useValue: failing }],
+    );
+    const app = await builderOf(root, new RecordingLogger()).compile();
+    const close = jest.spyOn(app.get<Drivers>(FLOWCRAFT_DRIVERS), 'close');
+    await expect(app.init()).rejects.toThrow('my hook failed');
+    await app.close();
+    expect([close.mock.calls.length, timers()]).toEqual([1, 0]);
     jest.restoreAllMocks();
   });
 });
@@ -152,6 +177,52 @@ describe('the drain when the application closes', () => {
     await expect(app.get(FlowcraftWorker).start()).rejects.toThrow(/worker.enabled is false/);
     expect(app.get(FlowcraftHealth).check()).toMatchObject({ status: 'up', worker: { isEnabled: false } });
     await app.close();
+  });
+});
+
+describe('an application with stand-ins of a test', () => {
+  const step = async () => ({ output: 'done' });
+  const stop = () => {
+    throw new Error('The stand-in does not stop.');
+  };
+
+  async function start(token: Type, standIn: object) {
+    const logger = new RecordingLogger();
+    const root = rootModule([
+      FlowcraftKafkaModule.forRoot({ embedded: true, runtime: { blueprints, registry: { step } } }),
+    ]);
+    const app = await builderOf(root, logger).overrideProvider(token).useValue(standIn).compile();
+    await app.init();
+    const engine = await app.get(EngineHost).ready();
+    const close = jest.spyOn(app.get<Drivers>(FLOWCRAFT_DRIVERS), 'close');
+    return { app, engine, logger, close };
+  }
+
+  it.each<[string, Type, object]>([
+    ['a reconciler with run() only', FlowcraftReconciler, { run: async () => ({}) }],
+    ['a reconciler that does not stop', FlowcraftReconciler, { run: stop, idle: stop }],
+    ['a worker without any method', FlowcraftWorker, {}],
+    ['a worker that does not drain', FlowcraftWorker, { isExpected: false, drain: stop }],
+    ['a client without any method', FlowcraftClient, {}],
+    ['a health without any method', FlowcraftHealth, {}],
+  ])('closes wholly: %s', async (_name, token, standIn) => {
+    const timers = liveTimers();
+    const { app, engine, close } = await start(token, standIn);
+    await app.close();
+    expect([engine.worker.state, close.mock.calls.length, timers()]).toEqual(['drained', 1, 0]);
+    jest.restoreAllMocks();
+  });
+
+  it('logs a step of the shutdown that fails, and makes the others', async () => {
+    const { app, engine, logger, close } = await start(FlowcraftReconciler, { run: stop, idle: stop });
+    await app.close();
+    expect([engine.worker.state, close.mock.calls.length]).toEqual(['drained', 1]);
+    expect(logger.lines.filter(({ level }) => level === 'error')).toMatchObject([
+      {
+        message: 'The schedule of the sweep did not end.',
+        fields: { error: new Error('The stand-in does not stop.') },
+      },
+    ]);
   });
 });
 
