@@ -14,6 +14,7 @@ import { RedisClient, type RedisClientOptions, type RedisInput } from '../driver
 import { RedisLedger, type RedisLedgerOptions } from '../drivers/redis/redis-ledger.js';
 import { RedisRunSignals } from '../drivers/redis/redis-run-signals.js';
 import { RedisTimerIndex } from '../drivers/redis/redis-timer-index.js';
+import { failureOf } from './failure.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -182,6 +183,7 @@ function assertNames({ topicName, groupId, redisKeyPrefix }: ServerDriversOption
 
 /** Waits for every part even if one fails, so that nothing goes on behind the caller's back. */
 async function all(parts: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(parts)).find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+  const results = await Promise.allSettled(parts);
+  const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  if (failed.length > 0) throw failureOf(failed);
 }

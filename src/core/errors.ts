@@ -27,9 +27,12 @@ export abstract class FlowcraftKafkaError extends Error {
 /** One or more options are missing or contradict each other; `problems` lists each by its path. */
 export class ConfigurationError extends FlowcraftKafkaError {
   readonly code = ErrorCode.Configuration;
-  constructor(readonly problems: readonly { path: string; message: string }[]) {
+  constructor(
+    readonly problems: readonly { path: string; message: string }[],
+    options?: FlowcraftKafkaErrorOptions,
+  ) {
     const list = problems.map((p) => `  - ${p.path}: ${p.message}`).join('\n');
-    super(`The options of FlowcraftKafkaModule have ${problems.length} problem(s):\n${list}`);
+    super(`The options of FlowcraftKafkaModule have ${problems.length} problem(s):\n${list}`, options);
   }
 }
 
@@ -246,18 +249,22 @@ export class JobFormatTooNewError extends FlowcraftKafkaError {
   }
 }
 
-/** A server could not be reached within `connectTimeoutMs` at start. */
+/** One or more servers could not be reached within `connectTimeoutMs` at start; `failures` names each, and why. */
 export class ConnectError extends FlowcraftKafkaError {
   readonly code = ErrorCode.ConnectFailed;
   override readonly retryable = true;
-  constructor(server: string, timeoutMs: number, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    super(
-      `${server} could not be reached within ${timeoutMs} ms: ${why}. Check that it runs and the address in the options.`,
-      {
-        cause,
-      },
+  constructor(
+    readonly failures: readonly { readonly server: string; readonly cause: unknown }[],
+    readonly timeoutMs: number,
+  ) {
+    const list = failures.map(
+      ({ server, cause }) => `${server} could not be reached within ${timeoutMs} ms: ${reason(cause)}.`,
     );
+    const todo = failures.length === 1 ? 'Check that it runs and the address' : 'Check that they run and the addresses';
+    const causes = failures.map(({ cause }) => cause);
+    super(`${list.join(' ')} ${todo} in the options.`, {
+      cause: causes.length === 1 ? causes[0] : new AggregateError(causes),
+    });
   }
 }
 
@@ -270,8 +277,10 @@ export class UnavailableError extends FlowcraftKafkaError {
     operation: string,
     cause: unknown,
   ) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    super(`${server} is not available for ${operation}: ${why}`, { cause });
+    super(
+      `${server} is not available for ${operation}: ${reason(cause)}. Check that it runs, and try again; workers do so by themselves.`,
+      { cause },
+    );
   }
 }
 
@@ -323,4 +332,9 @@ export class IllegalStateError extends FlowcraftKafkaError {
 /** The application closes or has closed, so this process learns nothing more. The runs go on. */
 export class ClosedError extends FlowcraftKafkaError {
   readonly code = ErrorCode.Closed;
+}
+
+/** Of an error below, to be followed by a full stop. */
+function reason(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).replace(/\.+$/, '');
 }

@@ -3,7 +3,7 @@ import { Client, policies, types, type ClientOptions } from 'cassandra-driver';
 import { ConfigurationError, ConnectError, IllegalStateError } from '../../core/errors.js';
 import { backoffMs, type Backoff } from '../../core/backoff.js';
 import type { Logger } from '../../ports/logger.js';
-import { isHopeless, readable } from './cassandra-errors.js';
+import { isHopeless, readable, wrongOptions } from './cassandra-errors.js';
 import { guardRefresh } from './cassandra-refresh-guard.js';
 
 export const READ_TIMEOUT_MS = 3000;
@@ -73,7 +73,11 @@ export class CassandraConnection {
     return this.#closing.signal.aborted;
   }
 
-  /** Opens the connection, with retries. @throws ConnectError after `connectTimeoutMs`; may then be called again */
+  /**
+   * Opens the connection, with retries.
+   * @throws ConnectError after `connectTimeoutMs`; may then be called again
+   * @throws ConfigurationError at once, for options that no waiting cures
+   */
   async connect(): Promise<void> {
     const end = performance.now() + this.#connectTimeoutMs;
     let failure: unknown = new Error('no answer');
@@ -83,12 +87,13 @@ export class CassandraConnection {
         if (await this.tryConnect(end - performance.now())) return;
       } catch (error) {
         failure = readable(error);
-        if (isHopeless(error)) throw new ConnectError('Cassandra', this.#connectTimeoutMs, failure);
+        if (isHopeless(error)) throw wrongOptions(error);
         this.logger.warn(`Cassandra is not reachable yet, trying again: ${messageOf(failure)}`);
       }
       const left = end - performance.now();
       if (left > 0) await this.pause(Math.min(left, backoffMs(BACKOFF, attempt, Math.random())));
-      if (performance.now() >= end) throw new ConnectError('Cassandra', this.#connectTimeoutMs, failure);
+      if (performance.now() >= end)
+        throw new ConnectError([{ server: 'Cassandra', cause: failure }], this.#connectTimeoutMs);
     }
   }
 

@@ -1,5 +1,5 @@
 import { types } from 'cassandra-driver';
-import { SchemaMissingError, UnavailableError } from '../../core/errors.js';
+import { ConfigurationError, SchemaMissingError, UnavailableError } from '../../core/errors.js';
 import { WriteTooLargeError } from '../../core/limit-errors.js';
 import type { CassandraSchema } from './cassandra-schema.js';
 
@@ -72,6 +72,20 @@ export function isHopeless(error: unknown): boolean {
   return inner.length > 0 && inner.every(isHopeless);
 }
 
+const WRONG_DATA_CENTRE = /localDataCenter was configured as '(.*)', but only found hosts in data centers: \[(.*)\]/;
+
+/** What the user is told of an error that is hopeless. */
+export function wrongOptions(error: unknown): ConfigurationError {
+  const shown = readable(error);
+  const text = isFailure(shown) ? shown.message : String(shown);
+  const [, given, there] = WRONG_DATA_CENTRE.exec(text) ?? [];
+  if (given === undefined || there === undefined)
+    return new ConfigurationError([{ path: 'cassandra', message: text }], { cause: error });
+  const names = there.split(', ').map((name) => `'${name}'`);
+  const message = `is '${given}', and the cluster has no data centre of that name; it has ${names.join(', ')}`;
+  return new ConfigurationError([{ path: 'cassandra.localDataCenter', message }], { cause: error });
+}
+
 /** The driver prints whole stacks where it quotes the errors of hosts; this names them in a line. */
 export function readable(error: unknown): unknown {
   if (!isFailure(error)) return error;
@@ -91,6 +105,11 @@ export function isRefused(error: unknown): boolean {
   if (error.code === responseErrorCodes.invalid)
     return !/already exists|conflicts with an existing/i.test(error.message);
   return error.code === responseErrorCodes.syntaxError || isUnauthorized(error);
+}
+
+/** A new keyspace whose replication the cluster can't have, such as one in a data centre that does not exist. */
+export function isReplicationRefused(error: unknown): boolean {
+  return isRefused(error) || (isFailure(error) && error.code === responseErrorCodes.configError);
 }
 
 /**

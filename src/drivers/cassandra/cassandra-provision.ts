@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError, SchemaMissingError, UnavailableError } from '../../core/errors.js';
 import type { Logger } from '../../ports/logger.js';
 import type { CassandraConnection } from './cassandra-client.js';
-import { isRefused, isUnauthorized, translated } from './cassandra-errors.js';
+import { isRefused, isReplicationRefused, isUnauthorized, translated } from './cassandra-errors.js';
 import type { CassandraReplication, CassandraSchema, Table } from './cassandra-schema.js';
 
+const KEYSPACE_OPTION = 'provision.keyspace';
 const STATEMENT_TIMEOUT_MS = 20_000;
 const PROVISION_TIMEOUT_MS = 60_000;
 const PAUSE_MS = 200;
@@ -39,11 +40,11 @@ export class CassandraProvisioner {
     private readonly logger: Logger,
   ) {}
 
-  /** @throws SchemaMissingError, ConfigurationError if a table is there but has another shape */
+  /** @throws SchemaMissingError, ConfigurationError if a table has another shape, or the server refuses to create */
   async provision(): Promise<void> {
     const { keyspace = 'create', tables = 'create' } = this.settings;
     const both = keyspace === 'off' && tables !== 'off' ? 'verify' : keyspace;
-    await this.ensure(both, 'provision.keyspace', () => this.missingKeyspace());
+    await this.ensure(both, KEYSPACE_OPTION, () => this.missingKeyspace());
     await this.ensure(tables, 'provision.tables', () => this.missingTables());
   }
 
@@ -63,7 +64,9 @@ export class CassandraProvisioner {
         }
       } catch (error) {
         if (isUnauthorized(error)) throw missingError(missing, option, error);
-        if (isRefused(error)) throw error;
+        const isKeyspace = option === KEYSPACE_OPTION;
+        if (isKeyspace ? isReplicationRefused(error) : isRefused(error))
+          throw refused(isKeyspace ? 'provision.keyspaceReplication' : option, missing, error);
         // Another process creates the same at this moment, or the server was too slow: look again what is there.
         lost = error;
         this.logger.debug('Creating the schema in Cassandra is tried again', { error });
@@ -115,7 +118,7 @@ export class CassandraProvisioner {
       this.connection.client.hosts.length >= CLUSTER_HOSTS
     ) {
       this.logger.warn(
-        `The keyspace '${keyspace}' is created with one copy of each row, though there are ${this.connection.client.hosts.length} hosts: set provision.replication.`,
+        `The keyspace '${keyspace}' is created with one copy of each row, though there are ${this.connection.client.hosts.length} hosts: set provision.keyspaceReplication.`,
       );
     }
     return [{ what: `keyspace '${keyspace}'`, statement: this.schema.createKeyspace(replication) }];
@@ -176,6 +179,13 @@ export class CassandraProvisioner {
 function otherShape(table: string, difference: string): ConfigurationError {
   const message = `the table '${table}' exists, but ${difference}; use another keyspace, or another table name`;
   return new ConfigurationError([{ path: 'cassandra', message }]);
+}
+
+function refused(path: string, missing: readonly Missing[], cause: unknown): ConfigurationError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const statements = missing.map(({ statement }) => `${statement};`).join('\n');
+  const message = `Cassandra refuses to create what is missing: ${why}\nChange the option, or create it yourself as the cluster can have it. This was refused:\n${statements}`;
+  return new ConfigurationError([{ path, message }], { cause });
 }
 
 function missingError(missing: readonly Missing[], option: string, cause?: unknown): SchemaMissingError {

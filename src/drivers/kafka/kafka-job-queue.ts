@@ -118,7 +118,7 @@ export class KafkaJobQueue implements JobQueue {
       if (await within(left, reached, failed)) return;
       const waitMs = backoffMs(CONNECT_BACKOFF, attempt, this.parts.ids.random());
       if (this.closing.signal.aborted || Date.now() + waitMs >= deadline)
-        throw new ConnectError('Kafka', timeoutMs, failure);
+        throw new ConnectError([{ server: 'Kafka', cause: failure }], timeoutMs);
       this.parts.logger.debug('Kafka could not be reached and is tried again', { error: failure });
       await pause(waitMs, this.closing.signal);
     }

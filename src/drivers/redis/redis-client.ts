@@ -1,5 +1,5 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
-import { ConnectError, IllegalStateError } from '../../core/errors.js';
+import { ConfigurationError, ConnectError, IllegalStateError, UnavailableError } from '../../core/errors.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Logger } from '../../ports/logger.js';
 import { RedisConnectionLog } from './redis-connection-log.js';
@@ -63,7 +63,10 @@ export class RedisClient {
     this.commandTimeoutMs = options.commandTimeoutMs ?? 1000;
   }
 
-  /** @throws ConnectError if the server cannot be reached in time; may then be called again. */
+  /**
+   * @throws ConnectError if the server cannot be reached in time; may then be called again
+   * @throws ConfigurationError if it does not have the database that the options name
+   */
   async connect(): Promise<void> {
     this.opening ??= this.open().catch((error: unknown) => {
       this.opening = undefined;
@@ -160,12 +163,38 @@ export class RedisClient {
     if (redis.status !== 'ready') {
       if (redis !== connection) await this.hangUp(redis);
       unwatch();
-      throw new ConnectError('Redis', connectTimeoutMs, withoutCommand(cause));
+      throw new ConnectError([{ server: 'Redis', cause: withoutCommand(cause) }], connectTimeoutMs);
+    }
+    if (redis !== connection) {
+      try {
+        await this.selectDatabase(redis);
+      } catch (error) {
+        await this.hangUp(redis);
+        unwatch();
+        throw error;
+      }
     }
     defineScripts(redis);
     await this.warnOfEviction(redis);
     this.unwatch = unwatch;
     this.#connection = redis;
+  }
+
+  /** ioredis does so at every connect, and goes on in database 0 if it is refused. */
+  private async selectDatabase(redis: RedisConnection): Promise<void> {
+    const { connectTimeoutMs = 30_000 } = this.#options;
+    const db: unknown = isCluster(redis) ? undefined : redis.options.db;
+    if (isCluster(redis) || db === undefined || String(db) === '0') return;
+    try {
+      await this.within(redis.select(db as number));
+    } catch (error) {
+      const cause = withoutCommand(error);
+      if (redisError('selecting the database', error) instanceof UnavailableError)
+        throw new ConnectError([{ server: 'Redis', cause }], connectTimeoutMs);
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `the server has no database '${String(db)}' for this account (${why}); correct the number after the address`;
+      throw new ConfigurationError([{ path: 'redis', message }], { cause });
+    }
   }
 
   private create(overrides: RedisOptions): RedisConnection {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { Client } from 'cassandra-driver';
 import type { CassandraRunStore } from '../../../src/drivers/cassandra/cassandra-run-store.js';
-import { CassandraFixture, CONTACT_POINTS, DATA_CENTRE } from '../../support/cassandra-fixture.js';
+import { CassandraFixture, CONTACT_POINTS, DATA_CENTRE, SOURCE } from '../../support/cassandra-fixture.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import { runRecord } from '../../support/run-records.js';
 import { turnRecord } from '../../support/turn-records.js';
@@ -65,6 +65,14 @@ describe('at start', () => {
     expect(error).toMatchObject({ code: 'FLOW_CONNECT_FAILED', message: expect.stringContaining('ECONNREFUSED') });
     expect(ms).toBeGreaterThan(1400);
     expect(ms).toBeLessThan(2500);
+  });
+
+  it('a data centre that does not exist is a wrong option', async () => {
+    const store = fixture.store({ source: { ...SOURCE, localDataCenter: 'nodc' }, connectTimeoutMs: 5000 });
+    await expect(store.connect()).rejects.toMatchObject({
+      code: 'FLOW_CONFIGURATION',
+      problems: [{ path: 'cassandra.localDataCenter', message: expect.stringMatching(/'nodc'.*'\w+'/) }],
+    });
   });
 
   it('a server that does not answer is a ConnectError in time, and connecting again works once it does', async () => {

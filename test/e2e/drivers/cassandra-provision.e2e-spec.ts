@@ -95,6 +95,16 @@ describe('creating', () => {
     60_000,
   );
 
+  it('refuses at once a replication that the cluster cannot have, and names the option', async () => {
+    const began = performance.now();
+    const ready = fixture.ready({ keyspace: newKeyspace(), provision: { replication: { nodc: 1 } } });
+    await expect(ready).rejects.toMatchObject({
+      code: 'FLOW_CONFIGURATION',
+      problems: [{ path: 'provision.keyspaceReplication', message: expect.stringContaining('nodc') }],
+    });
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
   it('is safe for several processes at once where there is nothing, not even the keyspace', async () => {
     const keyspace = newKeyspace();
     const stores = Array.from({ length: 4 }, () => fixture.store({ keyspace }));

@@ -41,6 +41,22 @@ describe('Connecting to Redis', () => {
   );
 
   it(
+    'fails with ConfigurationError when the server lacks the database',
+    async () => {
+      const { url } = await lab.server();
+      const { ledger } = new RedisFixture(`${url}/9999`);
+      await expect(ledger.connect()).rejects.toMatchObject({
+        code: 'FLOW_CONFIGURATION',
+        problems: [{ path: 'redis', message: expect.stringContaining("'9999'") }],
+      });
+      const other = new RedisFixture(`${url}/3`);
+      await other.ledger.connect();
+      await other.ledger.close();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'waits for a server that comes up later',
     async () => {
       const target = await lab.server();

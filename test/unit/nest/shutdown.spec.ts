@@ -66,7 +66,15 @@ describe('the start', () => {
       .compile()
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ConnectError);
-    expect((error as Error).message).toMatch(/could not be reached within 300 ms/);
+    for (const server of ['Kafka', 'Cassandra', 'Redis'])
+      expect((error as Error).message).toMatch(
+        new RegExp(`${server} could not be reached within 300 ms: .*ECONNREFUSED`),
+      );
+    expect((error as ConnectError).failures.map(({ server }) => server).sort()).toEqual([
+      'Cassandra',
+      'Kafka',
+      'Redis',
+    ]);
   });
 
   it('closes what it opened when the nodes of the application are refused', async () => {

@@ -2,6 +2,8 @@ import { errors, types } from 'cassandra-driver';
 import {
   isHopeless,
   isRefused,
+  isReplicationRefused,
+  wrongOptions,
   isUndecided,
   isUnavailable,
   translated,
@@ -50,7 +52,9 @@ describe('an error of the driver', () => {
   it('names all hosts in one line', () => {
     const inner = { 'a:9042': socketError('ECONNREFUSED'), 'b:9042': new errors.OperationTimedOutError('late') };
     const { message } = translated(new errors.NoHostAvailableError(inner), 'x', schema) as Error;
-    expect(message).toBe('cassandra is not available for x: a:9042: connect ECONNREFUSED; b:9042: late');
+    expect(message).toBe(
+      'cassandra is not available for x: a:9042: connect ECONNREFUSED; b:9042: late. Check that it runs, and try again; workers do so by themselves.',
+    );
   });
 
   it.each([
@@ -108,5 +112,23 @@ describe('what to do about an error', () => {
     expect(isHopeless(new errors.NoHostAvailableError({ a: wrong }))).toBe(true);
     expect(isHopeless(new errors.NoHostAvailableError({ a: wrong, b: socketError('ECONNREFUSED') }))).toBe(false);
     expect(isHopeless(new errors.NoHostAvailableError({}))).toBe(false);
+  });
+
+  it('a refused replication is no lost race', () => {
+    expect(isReplicationRefused(response(codes.configError, 'Unrecognized strategy option {nodc}'))).toBe(true);
+    expect(isReplicationRefused(response(codes.alreadyExists))).toBe(false);
+  });
+
+  it('a wrong data centre is a wrong option, and those that exist are named', () => {
+    const wrong = new errors.ArgumentError(
+      "localDataCenter was configured as 'nodc', but only found hosts in data centers: [dc1, dc2]",
+    );
+    expect(wrongOptions(new errors.NoHostAvailableError({ a: wrong }))).toMatchObject({
+      code: 'FLOW_CONFIGURATION',
+      problems: [{ path: 'cassandra.localDataCenter', message: expect.stringMatching(/'nodc'.*'dc1', 'dc2'/) }],
+    });
+    expect(wrongOptions(new errors.ArgumentError('no'))).toMatchObject({
+      problems: [{ path: 'cassandra', message: 'no' }],
+    });
   });
 });
