@@ -14,6 +14,7 @@ import { FlowcraftReconciler } from './flowcraft-reconciler.js';
 import { FlowcraftWorker } from './flowcraft-worker.js';
 import { NestLoggerBridge } from './nest-logger.js';
 import { serverProviders } from './server-providers.js';
+import { warningsOf } from './option-warnings.js';
 import { settingsOf, type FlowcraftSettings } from './settings.js';
 import { ShutdownHookCheck } from './shutdown-hook-check.js';
 import { SweepSchedule } from './sweep-schedule.js';
@@ -62,12 +63,9 @@ export class FlowcraftCoreModule {
 }
 
 /** @throws ConnectError if a server cannot be reached in `connectTimeoutMs` */
-async function connectedDrivers(
-  { servers, encryption }: FlowcraftSettings,
-  clock: Clock,
-  ids: Ids,
-  logger: Logger,
-): Promise<Drivers> {
+async function connectedDrivers(settings: FlowcraftSettings, clock: Clock, ids: Ids, logger: Logger): Promise<Drivers> {
+  const { servers, encryption } = settings;
+  for (const warning of warningsOf(settings)) logger.warn(warning);
   const environment = { clock, ids, logger };
   const drivers = servers
     ? createServerDrivers(servers, environment)

@@ -3,10 +3,14 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
+  type Provider,
 } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { ConfigurationError } from '../core/errors.js';
 import { FeatureRegistration, type FlowcraftFeature } from './feature-registration.js';
 import { FlowcraftCoreModule } from './flowcraft-core.module.js';
 import { FlowcraftLifecycleModule } from './flowcraft-lifecycle.module.js';
+import { asyncProblems, isObject } from './module-arguments.js';
 import type { FlowcraftKafkaModuleExtras, FlowcraftKafkaOptions, FlowcraftKafkaOptionsFactory } from './options.js';
 import { FLOWCRAFT_KAFKA_OPTIONS } from './tokens.js';
 import { webhookModule } from './webhooks/webhook-endpoint.js';
@@ -37,22 +41,46 @@ export class FlowcraftKafkaModule {
    * ConnectError if a server cannot be reached in time.
    */
   static forRoot(options: FlowcraftKafkaOptions & FlowcraftKafkaModuleExtras): DynamicModule {
-    return assemble(ConfigurableModuleClass.forRoot(options), options.isGlobal);
+    if (isObject(options))
+      return assemble(ConfigurableModuleClass.forRoot(options), (options as FlowcraftKafkaModuleExtras).isGlobal);
+    return assemble({ module: FlowcraftKafkaModule, providers: [optionsFrom(() => options)] });
   }
 
   /** As `forRoot()`, with options that are made from other providers. */
   static forRootAsync(options: FlowcraftKafkaAsyncOptions): DynamicModule {
-    return assemble(ConfigurableModuleClass.forRootAsync(options), options.isGlobal);
+    const problems = asyncProblems(options);
+    if (problems.length === 0) return assemble(ConfigurableModuleClass.forRootAsync(options), options.isGlobal);
+    const refuse = () => {
+      throw new ConfigurationError(problems);
+    };
+    return assemble({ module: FlowcraftKafkaModule, providers: [optionsFrom(refuse)] });
   }
 
-  /** Adds blueprints and node types; may be called by any number of modules. */
+  /**
+   * Adds blueprints and node types; may be called by any number of modules. What is wrong with them refuses the
+   * application, in one ConfigurationError.
+   */
   static forFeature(feature: FlowcraftFeature): DynamicModule {
     const token = Symbol('flowcraft feature');
     return {
       module: FlowcraftKafkaModule,
-      providers: [{ provide: token, useValue: new FeatureRegistration(feature) }],
+      providers: [{ provide: token, useFactory: registrationOf(feature), inject: [ModulesContainer] }],
     };
   }
+}
+
+function optionsFrom(useFactory: () => unknown): Provider {
+  return { provide: FLOWCRAFT_KAFKA_OPTIONS, useFactory };
+}
+
+/** Without the core there is no engine, and the feature would be lost without a word. */
+function registrationOf(feature: FlowcraftFeature): (modules: ModulesContainer) => FeatureRegistration {
+  return (modules) => {
+    if ([...modules.values()].some(({ metatype }) => metatype === FlowcraftCoreModule))
+      return new FeatureRegistration(feature);
+    const message = 'needs forRoot() or forRootAsync() in the application; import it once, in the root module';
+    throw new ConfigurationError([{ path: 'forFeature()', message }]);
+  };
 }
 
 /** The hooks of a global module run first at the start and last at the end: right for connections, wrong for a worker. */

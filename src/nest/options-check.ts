@@ -1,8 +1,11 @@
 import { DIContainer } from 'flowcraft';
 import { z } from 'zod';
+import { DEFAULT_OPTIONS } from '../composition/default-options.js';
 import { cqlNameProblem, dataCentreProblem, groupProblem, keyPrefixProblem, topicProblem } from '../core/names.js';
 import { encryptionProblems } from '../drivers/encryption/encryption-keys.js';
+import { brokerProblem, isPort, redisAddressProblem } from './address-check.js';
 import { cronProblem } from './cron-time.js';
+import { kindOf } from './module-arguments.js';
 import { webhookOptions } from './webhooks/webhook-options-check.js';
 
 export interface OptionProblem {
@@ -17,7 +20,7 @@ const CONNECTIONS = {
 } as const;
 
 const CLUSTER_NODES = "must list at least one node, as [{ host: 'localhost', port: 6379 }]";
-const ms = z.number().int().min(1).max(2_147_483_647);
+const ms = (min = 1) => z.number().int().min(min).max(2_147_483_647);
 const count = z.number().int().min(1);
 const mode = z.enum(['create', 'verify', 'off']);
 /** Text of which a function says what is wrong with it. */
@@ -35,8 +38,13 @@ const kafka = plainObject.superRefine((value, context) => {
   const { brokers, producer, consumer } = value as Record<string, unknown>;
   if (typeof producer === 'function' && typeof consumer === 'function') return;
   if (typeof brokers === 'function') return;
-  if (Array.isArray(brokers) && brokers.length > 0 && brokers.every((b) => typeof b === 'string' && b.trim() !== ''))
+  if (Array.isArray(brokers) && brokers.length > 0 && brokers.every((b) => typeof b === 'string' && b.trim() !== '')) {
+    for (const [index, broker] of (brokers as string[]).entries()) {
+      const message = brokerProblem(broker);
+      if (message !== undefined) context.addIssue({ code: 'custom', path: ['brokers', index], message });
+    }
     return;
+  }
   context.addIssue({
     code: 'custom',
     path: ['brokers'],
@@ -61,16 +69,17 @@ const cassandra = plainObject.superRefine((value, context) => {
 });
 const redis = z.custom<object | string>().superRefine((value, context) => {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    const { cluster, defineCommand } = value as Record<string, unknown>;
-    if (cluster === undefined || typeof defineCommand === 'function') return;
+    const { cluster, defineCommand, port } = value as Record<string, unknown>;
+    if (typeof defineCommand === 'function') return;
+    if (port !== undefined && !isPort(Number(port)))
+      context.addIssue({ code: 'custom', path: ['port'], message: 'must be a port, 1 to 65535' });
+    if (cluster === undefined) return;
     if (!Array.isArray(cluster) || cluster.length === 0)
       context.addIssue({ code: 'custom', path: ['cluster'], message: CLUSTER_NODES });
     return;
   }
-  if (typeof value === 'string' && /^(rediss?:\/\/|unix:\/\/|\/)./.test(value)) return;
-  const message =
-    typeof value === 'string' ? "must be a URL, as 'redis://localhost:6379'" : `must be ${CONNECTIONS.redis}`;
-  context.addIssue({ code: 'custom', message });
+  const message = typeof value === 'string' ? redisAddressProblem(value) : `must be ${CONNECTIONS.redis}`;
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
 const runtime = plainObject.superRefine((value, context) => {
   if (value instanceof DIContainer) return;
@@ -113,15 +122,15 @@ const schema = z.strictObject({
       enabled: z.boolean().optional(),
       autoStart: z.boolean().optional(),
       concurrency: count.max(10_000).optional(),
-      drainTimeoutMs: z.number().int().min(0).max(2_147_483_647).optional(),
-      leaseMs: ms.min(1_000).optional(),
-      livenessMs: ms.min(500).optional(),
-      maxHoldMs: ms.min(100).optional(),
+      drainTimeoutMs: ms(0).optional(),
+      leaseMs: ms(1_000).optional(),
+      livenessMs: ms(500).optional(),
+      maxHoldMs: ms(100).optional(),
       unroutableGraceMs: z.number().int().min(0).optional(),
-      unroutableDelayMs: ms.optional(),
+      unroutableDelayMs: ms().optional(),
     })
     .optional(),
-  client: z.strictObject({ callTimeoutMs: ms.min(100).optional() }).optional(),
+  client: z.strictObject({ callTimeoutMs: ms(100).optional() }).optional(),
   reconciler: z
     .strictObject({
       enabled: z.boolean().optional(),
@@ -154,7 +163,7 @@ const schema = z.strictObject({
   encryption: encryption.optional(),
   webhooks: webhookOptions.optional(),
   blueprints: z.strictObject({ unknownNodes: z.enum(['refuse', 'fail']).optional() }).optional(),
-  connectTimeoutMs: ms.optional(),
+  connectTimeoutMs: ms().optional(),
   tuning: z
     .strictObject({ kafka: plainObject.optional(), cassandra: plainObject.optional(), redis: plainObject.optional() })
     .optional(),
@@ -162,12 +171,20 @@ const schema = z.strictObject({
 
 /** Everything that is wrong with the options, each by its path; empty if nothing is. */
 export function problemsOf(given: unknown): OptionProblem[] {
-  if (typeof given !== 'object' || given === null) {
-    return [{ path: '(options)', message: `must be an object, not ${given === null ? 'null' : typeof given}` }];
-  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    return [{ path: '(options)', message: `must be an object, not ${kindOf(given)}` }];
   const parsed = schema.safeParse(given);
   const found = parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOfIssue(issue));
-  return [...connectionProblems(given as Record<string, unknown>), ...found];
+  return [...connectionProblems(given as Record<string, unknown>), ...found, ...limitProblems(given)];
+}
+
+/** A value that is allowed and fits in no context. A small context alone says nothing about values. */
+function limitProblems({ limits }: { limits?: unknown }): OptionProblem[] {
+  const { maxValueBytes, maxContextBytes } = (limits ?? {}) as Readonly<Record<string, unknown>>;
+  const most = maxContextBytes ?? DEFAULT_OPTIONS.limits.maxContextBytes;
+  if (typeof maxValueBytes !== 'number' || typeof most !== 'number' || maxValueBytes <= most) return [];
+  const message = `is more than limits.maxContextBytes (${most}), which holds for all values together; raise that or lower this`;
+  return [{ path: 'limits.maxValueBytes', message }];
 }
 
 function problemsOfIssue(issue: z.core.$ZodIssue): OptionProblem[] {

@@ -25,13 +25,14 @@ import { KafkaSupervisor } from './kafka-supervisor.js';
 import { BROKER_DEFAULT, provisionTopics, type TopicProvision } from './kafka-topics.js';
 
 const CONNECT_BACKOFF = { firstMs: 100, maxMs: 2000 };
+/** What a worker that is killed had in hand goes on elsewhere after about this. */
+export const SESSION_TIMEOUT_MS = 10_000;
 const CONSUMER = {
   minBytes: 1,
   // a consumer that leaves waits for its fetch; each that brings nothing costs a millisecond
   maxWaitTimeInMs: 250,
   maxBytesPerPartition: 1024 * 1024,
-  // what a worker that is killed had in hand goes on elsewhere after about this
-  sessionTimeout: 10_000,
+  sessionTimeout: SESSION_TIMEOUT_MS,
   // others learn of a rebalance with their next heartbeat
   heartbeatInterval: 1000,
   rebalanceTimeout: 15_000,

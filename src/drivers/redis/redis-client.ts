@@ -183,16 +183,17 @@ export class RedisClient {
   /** ioredis does so at every connect, and goes on in database 0 if it is refused. */
   private async selectDatabase(redis: RedisConnection): Promise<void> {
     const { connectTimeoutMs = 30_000 } = this.#options;
-    const db: unknown = isCluster(redis) ? undefined : redis.options.db;
-    if (isCluster(redis) || db === undefined || String(db) === '0') return;
+    if (isCluster(redis)) return;
+    const { db = 0 } = redis.options;
+    if (Number(db) === 0) return; // text, if it comes from a URL
     try {
-      await this.within(redis.select(db as number));
+      await this.within(redis.select(db));
     } catch (error) {
       const cause = withoutCommand(error);
       if (redisError('selecting the database', error) instanceof UnavailableError)
         throw new ConnectError([{ server: 'Redis', cause }], connectTimeoutMs);
       const why = cause instanceof Error ? cause.message : String(cause);
-      const message = `the server has no database '${String(db)}' for this account (${why}); correct the number after the address`;
+      const message = `the server has no database '${db}' for this account (${why}); correct the number after the address`;
       throw new ConfigurationError([{ path: 'redis', message }], { cause });
     }
   }

@@ -28,7 +28,12 @@ export function exploreNodes(candidates: readonly Candidate[], problems: OptionP
 function declare(candidate: Candidate, { value: { name }, member }: Mark<FlowNodeMark>): DeclaredNode | OptionProblem {
   const { instance } = candidate;
   const source = member === undefined ? candidate.name : `${candidate.name}.${String(member)}`;
-  const problem = (message: string): OptionProblem => ({ path: `@FlowNode('${name}')`, message });
+  const problem = (message: string): OptionProblem => ({
+    path: typeof name === 'string' ? `@FlowNode('${name}')` : `@FlowNode(${String(name)})`,
+    message,
+  });
+  if (typeof name !== 'string')
+    return problem(`${source} has a name that is no text; name what 'uses' in blueprints says`);
   if (name.trim() === '') return problem(`${source} has an empty name; name what 'uses' in blueprints says`);
   if (!instance) {
     return problem(

@@ -1,10 +1,19 @@
-import { DIContainer, type NodeImplementation, type NodeRegistry, type WorkflowBlueprint } from 'flowcraft';
+import {
+  DIContainer,
+  FlowRuntime,
+  type NodeImplementation,
+  type NodeRegistry,
+  type WorkflowBlueprint,
+} from 'flowcraft';
 import { isBlueprint, isBlueprintSource, resolveBlueprint, type BlueprintSource } from '../blueprint-source.js';
+import { featureProblems } from '../module-arguments.js';
 import type { FlowcraftFeature } from '../feature-registration.js';
 import type { OptionProblem } from '../options-check.js';
 import type { FlowcraftRuntimeOptions } from '../options.js';
 import type { DeclaredBlueprint } from './blueprint-explorer.js';
 import type { DeclaredNode } from './node-explorer.js';
+
+const RUNTIME_REGISTRY = 'runtime.registry';
 
 /**
  * Puts the node types and blueprints of all sources together. Two sources may name one thing only if it is the same
@@ -12,6 +21,7 @@ import type { DeclaredNode } from './node-explorer.js';
  */
 export class Registrations {
   readonly nodes: NodeRegistry = {};
+  private readonly builtIn: ReadonlySet<string> = new Set(new FlowRuntime({}).registry.keys());
   /** In the order of registration; one id may come with several versions. */
   readonly blueprints: { readonly key: string; readonly blueprint: WorkflowBlueprint }[] = [];
   private readonly nodeSources = new Map<string, string>();
@@ -22,11 +32,15 @@ export class Registrations {
   addRuntime(runtime: FlowcraftRuntimeOptions | DIContainer): void {
     if (runtime instanceof DIContainer) return; // the engine reads it
     for (const [name, implementation] of Object.entries(runtime.registry ?? {}))
-      this.addNode({ name, implementation: implementation as NodeImplementation, source: 'runtime.registry' });
+      this.addNode({ name, implementation: implementation as NodeImplementation, source: RUNTIME_REGISTRY });
     this.addBlueprints(runtime.blueprints ?? {}, 'runtime.blueprints');
   }
 
-  addFeature({ nodes, blueprints }: FlowcraftFeature): void {
+  addFeature(feature: FlowcraftFeature): void {
+    const wrong = featureProblems(feature);
+    this.problems.push(...wrong);
+    if (wrong.length > 0) return;
+    const { nodes, blueprints } = feature;
     for (const [name, implementation] of Object.entries(nodes ?? {}))
       this.addNode({ name, implementation, source: 'forFeature({ nodes })' });
     this.addBlueprints(blueprints ?? {}, 'forFeature({ blueprints })');
@@ -35,6 +49,13 @@ export class Registrations {
   addNode({ name, implementation, source }: DeclaredNode): void {
     if (typeof implementation !== 'function') {
       this.problems.push(problemAt(source, name, 'is neither a function nor a node class'));
+      return;
+    }
+    if (source !== RUNTIME_REGISTRY && this.builtIn.has(name)) {
+      this.problems.push({
+        path: `node type '${name}'`,
+        message: `is built into flowcraft, and ${source} would replace it; choose another name, or put it into runtime.registry if you mean to replace it`,
+      });
       return;
     }
     const other = this.nodeSources.get(name);
@@ -76,8 +97,8 @@ export class Registrations {
     source: string,
   ): void {
     if (Array.isArray(given)) {
-      for (const value of given as readonly (WorkflowBlueprint | BlueprintSource)[])
-        this.addBlueprint({ value, source });
+      for (const [index, value] of (given as readonly (WorkflowBlueprint | BlueprintSource)[]).entries())
+        this.addBlueprint({ value, source: `${source}[${index}]` });
       return;
     }
     // a blueprint that is given under another name than its own answers to both

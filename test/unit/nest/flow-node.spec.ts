@@ -292,6 +292,25 @@ describe('@FlowNode refuses the start of the application', () => {
     expect(message).toMatch(/@FlowNode\('transient'\)/);
   });
 
+  it('for the name of a built-in node type, and for what is no name', async () => {
+    class Nodes {
+      @FlowNode('sleep')
+      async pause() {
+        return {};
+      }
+
+      @FlowNode(undefined as never)
+      async nameless() {
+        return {};
+      }
+    }
+    const message = await problemsOf([Nodes]);
+    expect(message).toMatch(
+      /node type 'sleep': is built into flowcraft, and Nodes \(AppModule\)\.pause would replace it/,
+    );
+    expect(message).toMatch(/@FlowNode\(undefined\): Nodes \(AppModule\)\.nameless has a name that is no text/);
+  });
+
   it('for classes that are no node, and lists all problems', async () => {
     @FlowNode('nothing')
     class Nothing {}

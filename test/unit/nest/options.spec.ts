@@ -2,6 +2,7 @@ import { Client } from 'cassandra-driver';
 import { DIContainer } from 'flowcraft';
 import { Kafka, logLevel } from 'kafkajs';
 import { ConfigurationError, DEFAULT_OPTIONS, FlowcraftKafkaModule } from '../../../src/index.js';
+import { warningsOf } from '../../../src/nest/option-warnings.js';
 import { settingsOf } from '../../../src/nest/settings.js';
 import { builderOf, rootModule } from '../../support/nest-app.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -113,6 +114,44 @@ describe('the options', () => {
     expect(found['topic']).toBe('is no option; look for a typing error');
   });
 
+  it('name each problem once', () => {
+    let all: readonly { path: string }[] = [];
+    try {
+      settingsOf({ ...servers, worker: { maxHoldMs: 0, leaseMs: 0 } });
+    } catch (error) {
+      all = (error as ConfigurationError).problems;
+    }
+    expect(all.map(({ path }) => path)).toEqual(['worker.leaseMs', 'worker.maxHoldMs']);
+  });
+
+  it('refuse a value that would fit in no context, and let a small context be', () => {
+    expect(Object.keys(problems({ ...servers, limits: { maxValueBytes: 8_000_000 } }))).toEqual([
+      'limits.maxValueBytes',
+    ]);
+    expect(problems({ ...servers, limits: { maxValueBytes: 8_000_000, maxContextBytes: 8_000_000 } })).toEqual({});
+    expect(problems({ ...servers, limits: { maxContextBytes: 1000 } })).toEqual({});
+  });
+
+  it("warn of workers that count as dead later than Kafka's session ends", () => {
+    const warnings = (worker: object, tuning = {}) => warningsOf(settingsOf({ ...servers, worker, tuning }));
+    expect(warnings({ livenessMs: 10_001 })).toEqual([expect.stringContaining('worker.livenessMs (10001)')]);
+    expect(warnings({ livenessMs: 10_001 }, { kafka: { consumer: { sessionTimeout: 20_000 } } })).toEqual([]);
+    expect(warnings({})).toEqual([]);
+    expect(warningsOf(settingsOf({ embedded: true, worker: { livenessMs: 60_000 } }))).toEqual([]);
+  });
+
+  it.each([
+    ['kafka.brokers.0', { kafka: { brokers: ['localhost', 'b:9092'] } }],
+    ['kafka.brokers.1', { kafka: { brokers: ['a:9092', 'b:0'] } }],
+    ['kafka.brokers.0', { kafka: { brokers: ['a:99999'] } }],
+    ['redis', { redis: 'redis://:SECRET@localhost:99999' }],
+    ['redis.port', { redis: { host: 'localhost', port: 99_999 } }],
+  ])('refuse at %s an address that can be none: %j', (path, part) => {
+    const found = problems({ ...servers, ...part });
+    expect(Object.keys(found)).toEqual([path]);
+    expect(JSON.stringify(found)).not.toContain('SECRET');
+  });
+
   it.each([
     ['kafka.brokers', { kafka: { clientId: 'x' } }],
     ['kafka.brokers', { kafka: { brokers: [''] } }],
@@ -190,7 +229,7 @@ describe('the options', () => {
     expect(problems({ embedded: true, encryption: () => encryption })).toEqual({});
   });
 
-  it.each([undefined, null, 'embedded'])('must be an object, not %s', (options) => {
+  it.each([undefined, null, 'embedded', 5, []])('must be an object, not %s', (options) => {
     expect(Object.keys(problems(options))).toEqual(['(options)']);
   });
 
