@@ -19,7 +19,7 @@ export class FlowcraftDeadLetters {
   /**
    * Sends dead letters to the jobs again, with their original key and bytes and the headers `x-redriven-from` and
    * `x-redriven-at`. One by its id, several by theirs, or all that a filter finds, at most `limit` (1000) of them. What
-   * was sent again before is passed over.
+   * was sent again before, or is being sent by another call, is passed over.
    * @throws ArgumentInvalidError also for an empty filter
    * @throws UnavailableError, CallTimeoutError; what was sent by then is marked, so it is safe to repeat
    */
