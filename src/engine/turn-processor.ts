@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { TooManyTurnsError } from '../core/errors.js';
 import { turnKey } from '../core/identifiers.js';
 import { repetitionAt } from '../core/loops.js';
@@ -18,6 +17,7 @@ import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
+import { Recent } from './recent.js';
 import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
 import type { TurnExecutor } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
@@ -63,9 +63,11 @@ export interface ProcessorParts {
 export class TurnProcessor {
   private readonly inFlight = new Map<string, Promise<void>>();
   /** Turns that are done: a message about one of them has nothing left to cause. */
-  private readonly done = new LRUCache<string, number>({ max: DONE_KEPT });
+  private readonly done: Recent;
 
-  constructor(private readonly parts: ProcessorParts) {}
+  constructor(private readonly parts: ProcessorParts) {
+    this.done = new Recent(parts.clock, DONE_KEPT_MS, DONE_KEPT);
+  }
 
   /** How many turns are on their way here. */
   get size(): number {
@@ -87,8 +89,7 @@ export class TurnProcessor {
 
   /** Whether the turn was done here lately. */
   isDone(key: string): boolean {
-    const doneAt = this.done.get(key);
-    return doneAt !== undefined && this.parts.clock.now() - doneAt < DONE_KEPT_MS;
+    return this.done.has(key);
   }
 
   /** Waits until nothing is on its way any more. */
@@ -100,7 +101,7 @@ export class TurnProcessor {
     const promise = work().then(
       (done) => {
         this.inFlight.delete(key);
-        if (done) this.done.set(key, this.parts.clock.now());
+        if (done) this.done.note(key);
       },
       (error: unknown) => {
         this.inFlight.delete(key);

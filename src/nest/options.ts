@@ -27,7 +27,7 @@ export interface WorkerOptions {
   autoStart?: boolean;
   /**
    * Nodes that execute at a time.
-   * @default 64
+   * @default 256
    */
   concurrency?: number;
   /**

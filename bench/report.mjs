@@ -1,0 +1,124 @@
+/**
+ * Makes docs/performance.md of the JSON in bench/results. What stands there beside the figures is here.
+ *
+ *   npm run bench:report
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { figure, spread } from './table.mjs';
+
+const RESULTS = path.join(import.meta.dirname, 'results');
+const DOCUMENT = path.join(import.meta.dirname, '..', 'docs', 'performance.md');
+
+async function read(name) {
+  try {
+    return JSON.parse(await readFile(path.join(RESULTS, name), 'utf8'));
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const times = (ratio) => (ratio === undefined ? '-' : `${ratio.toFixed(2)}`);
+
+/** Workloads with the same columns, as one table. */
+function workloads({ results }) {
+  const lines = [
+    '| workload | unit | floor | this package | BullMQ flows | original | to floor | to BullMQ | to original |',
+    '| --- | --- | --: | --: | --: | --: | --: | --: | --: |',
+  ];
+  for (const { title, unit, systems, toFloor, toBullmq, toOriginal } of results) {
+    const cells = [
+      title,
+      unit,
+      spread(systems.floor),
+      spread(systems['flowcraft-kafka']),
+      spread(systems.bullmq),
+      spread(systems.original),
+      times(toFloor),
+      times(toBullmq),
+      times(toOriginal),
+    ];
+    lines.push(`| ${cells.join(' | ')} |`);
+  }
+  return lines;
+}
+
+function machine({ machine: m, at, rounds, results }) {
+  const loads = results.map(({ load }) => load);
+  const packages = Object.entries(m.packages).map(([name, version]) => `${name} ${version ?? '-'}`);
+  return [
+    `Measured on ${at.slice(0, 10)}: ${m.cores} cores (${m.cpu}), ${m.memoryGiB} GiB, ${m.platform}, Node ${m.node.slice(1)}. ` +
+      `Servers, workers and clients share these cores. Load while measuring ${figure(Math.min(...loads))} to ${figure(Math.max(...loads))}: ` +
+      'above the number of cores, something else was running as well, and only the ratios count.',
+    '',
+    `Packages: ${packages.join(', ')}. Medians of ${rounds} rounds, lowest and highest in brackets.`,
+  ];
+}
+
+function profileLines(profile) {
+  const elsewhere = profile.elsewhereMicrosPerNode.map(([name, micros]) => `| ${name} | ${figure(micros)} |`);
+  const parts = profile.parts.map(([name, micros]) => `| worker: ${name} | ${figure(micros)} |`);
+  const per = profile.perNode
+    .filter(([, n]) => n >= 0.001)
+    .map(([name, n]) => `| ${name} | ${n >= 10 ? Math.round(n) : n.toFixed(3)} |`);
+  return [
+    `${profile.runs} runs of '${profile.graph}' at once; ${Math.round(profile.nodesPerSecond)} nodes/s, load ${figure(profile.load)}.`,
+    '',
+    '| CPU of a node | microseconds |',
+    '| --- | --: |',
+    `| worker, all | ${figure(profile.cpuMicrosPerNode)} |`,
+    ...parts,
+    ...elsewhere,
+    '',
+    '| what a worker asks for, and bytes | a node |',
+    '| --- | --: |',
+    ...per,
+  ];
+}
+
+function backlogLines(backlog) {
+  return [
+    `${backlog.runs} runs of two nodes were submitted in ${figure(backlog.submitSeconds)} s while no worker was there; ` +
+      `one worker with a heap of at most ${backlog.heapLimitMegabytes} MB (\`--max-old-space-size\`) executed all ${backlog.nodes} nodes ` +
+      `in ${figure(backlog.seconds)} s (load ${figure(backlog.load)}). Its heap never held more than ${figure(backlog.mostHeapMegabytes)} MB, ` +
+      `the process ${figure(backlog.mostResidentMegabytes)} MB; ${backlog.executedTwice} nodes were executed twice.`,
+  ];
+}
+
+const [bench, profile, long, backlog] = await Promise.all(
+  ['bench.json', 'profile.json', 'profile-100.json', 'backpressure.json'].map(read),
+);
+
+const text = `# Performance
+
+This page is made by \`npm run bench:report\` of what \`npm run bench\`, \`npm run bench:profile\` and \`npm run bench:backpressure\` measured. Run them on your machine: absolute figures differ by a factor, ratios by a little.
+
+${machine(bench).join('\n')}
+
+## Workloads
+
+- **floor**: one Cassandra batch over one partition (the rows of a hop) and one Redis script, with the bare drivers, at the same concurrency: what a durable hop costs at least. No run is started or ended, and no message sent.
+- **BullMQ flows**: Redis alone. A job is durable when Redis has written its append-only file.
+- **original**: \`@flowcraft/kafka-adapter\` from npm, one round.
+- A node is one durably recorded step that does nothing, unless the title says more. Rates count all nodes from the first start to the last end, so the start and the end of each run are part of them.
+
+${workloads(bench).join('\n')}
+
+Durability: Kafka \`acks=all\` (one broker), Cassandra with one replica, \`LOCAL_QUORUM\`, \`commitlog_sync: periodic\` (its default), Redis append-only file with fsync each second for all systems.
+
+## Where the time of a node goes
+
+${profileLines(profile).join('\n')}
+
+A run of 10 nodes pays for its start and end (two lightweight transactions, a status and a result) with every node. Without that share, in chains of 100:
+
+${profileLines(long).join('\n')}
+
+## A backlog
+
+${backlogLines(backlog).join('\n')}
+
+What bounds it is explained in [Tuning](tuning.md#back-pressure). What larger fleets need is in [Scaling](scaling.md).
+`;
+await writeFile(DOCUMENT, text);
