@@ -68,7 +68,7 @@ export const GRAPHS = [
   fan(100),
   join(20, { kind: 'wait', ms: 50 }),
   batch(),
-  batch('wait', 10),
+  batch('wait', 500),
   holding(),
 ];
 

@@ -38,5 +38,5 @@ export function registryOf(stamps, runIdOf = (context) => context.dependencies.t
     stamps.take(runIdOf(context));
     return { output: await work(kind, params ?? context.params) };
   };
-  return { noop: node('noop'), wait: node('wait'), bytes: node('bytes'), wait10: node('wait', { ms: 10 }) };
+  return { noop: node('noop'), wait: node('wait'), bytes: node('bytes'), wait500: node('wait', { ms: 500 }) };
 }

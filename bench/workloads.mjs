@@ -38,9 +38,12 @@ async function oneByOne(system, graph, runs) {
     walls.push(performance.now() - start);
   }
   const { runs: stamps } = await system.fleet.stamps();
+  const wholeRunMs = median(walls);
+  // the original adapter does not tell nodes which run they belong to
+  if (stamps.size < runs) return { value: wholeRunMs / graph.nodes.length, wholeRunMs };
   const hops = graph.nodes.length - 1;
   const spans = [...stamps.values()].map(([first, last]) => (last - first) / hops);
-  return { value: median(spans), wholeRunMs: median(walls) };
+  return { value: median(spans), wholeRunMs };
 }
 
 /** Milliseconds from `start` to the first line of the first node's code, while nothing else happens. */
@@ -140,11 +143,11 @@ export const WORKLOADS = [
   })),
   ...[1, 2].map((workers) => ({
     id: `w5-workers-${workers}`,
-    title: `W5: batch of 2000 items that wait 10 ms, ${workers} worker${workers > 1 ? 's' : ''}`,
+    title: `W5: batch of 2000 items that wait 500 ms, ${workers} worker${workers > 1 ? 's' : ''}`,
     unit: 'us/item',
     workers,
     systems: ['flowcraft-kafka'],
-    measure: (system) => overItems(system, batch('wait', 10), 2000),
+    measure: (system) => overItems(system, batch('wait', 500), 2000),
   })),
   {
     id: 'first',

@@ -1,7 +1,7 @@
 /** npm @flowcraft/kafka-adapter with the client of its documentation, and the tables that its code uses. */
 import { KafkaAdapter, RedisCoordinationStore } from '@flowcraft/kafka-adapter';
 import cassandraDriver from 'cassandra-driver';
-import { analyzeBlueprint } from 'flowcraft';
+import { analyzeBlueprint, NullLogger } from 'flowcraft';
 import { Redis } from 'ioredis';
 import { Kafka, logLevel } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,7 +35,11 @@ export async function startWorker({ name }, stamps) {
     keyspace: name,
     contextTableName: 'contexts',
     statusTableName: 'statuses',
-    runtimeOptions: { registry: registryOf(stamps, ({ context }) => context?.runId ?? ''), blueprints },
+    runtimeOptions: {
+      logger: new NullLogger(),
+      registry: registryOf(stamps, ({ context }) => context?.runId ?? ''),
+      blueprints,
+    },
   });
   adapter.start();
   await sleep(4000); // it does not say when its consumer has joined, and misses what was sent before
