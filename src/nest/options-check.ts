@@ -1,6 +1,5 @@
 import { DIContainer } from 'flowcraft';
 import { z } from 'zod';
-import { DEFAULT_OPTIONS } from '../composition/default-options.js';
 import { cqlNameProblem, dataCentreProblem, groupProblem, keyPrefixProblem, topicProblem } from '../core/names.js';
 import { encryptionProblems } from '../drivers/encryption/encryption-keys.js';
 import { brokerProblem, isPort, redisAddressProblem } from './address-check.js';
@@ -180,8 +179,7 @@ export function problemsOf(given: unknown): OptionProblem[] {
 
 /** A value that is allowed and fits in no context. A small context alone says nothing about values. */
 function limitProblems({ limits }: { limits?: unknown }): OptionProblem[] {
-  const { maxValueBytes, maxContextBytes } = (limits ?? {}) as Readonly<Record<string, unknown>>;
-  const most = maxContextBytes ?? DEFAULT_OPTIONS.limits.maxContextBytes;
+  const { maxValueBytes, maxContextBytes: most } = (limits ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof maxValueBytes !== 'number' || typeof most !== 'number' || maxValueBytes <= most) return [];
   const message = `is more than limits.maxContextBytes (${most}), which holds for all values together; raise that or lower this`;
   return [{ path: 'limits.maxValueBytes', message }];

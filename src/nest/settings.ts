@@ -28,7 +28,10 @@ export function settingsOf(given: unknown): FlowcraftSettings {
   const options = given as FlowcraftKafkaOptions;
   const worker = over(DEFAULT_OPTIONS.worker, options.worker);
   const reconciler = over(DEFAULT_OPTIONS.reconciler, options.reconciler);
-  const limits = over(DEFAULT_OPTIONS.limits, options.limits);
+  const asked = over(DEFAULT_OPTIONS.limits, options.limits);
+  // who raises the limit of one value means to write such values
+  const maxContextBytes = options.limits?.maxContextBytes ?? Math.max(asked.maxContextBytes, asked.maxValueBytes);
+  const limits = { ...asked, maxContextBytes };
   const client = over(DEFAULT_OPTIONS.client, options.client);
   const blueprints = over(DEFAULT_OPTIONS.blueprints, options.blueprints);
   const { baseUrl } = options.webhooks ?? {};

@@ -125,10 +125,13 @@ describe('the options', () => {
   });
 
   it('refuse a value that would fit in no context, and let a small context be', () => {
-    expect(Object.keys(problems({ ...servers, limits: { maxValueBytes: 8_000_000 } }))).toEqual([
-      'limits.maxValueBytes',
-    ]);
+    expect(
+      Object.keys(problems({ ...servers, limits: { maxValueBytes: 8_000_000, maxContextBytes: 7_000_000 } })),
+    ).toEqual(['limits.maxValueBytes']);
     expect(problems({ ...servers, limits: { maxValueBytes: 8_000_000, maxContextBytes: 8_000_000 } })).toEqual({});
+    expect(problems({ ...servers, limits: { maxValueBytes: 8_000_000 } })).toEqual({});
+    const raised = settingsOf({ ...servers, limits: { maxValueBytes: 8_000_000 } });
+    expect(raised.engine.limits.maxContextBytes).toBe(8_000_000);
     expect(problems({ ...servers, limits: { maxContextBytes: 1000 } })).toEqual({});
   });
 
