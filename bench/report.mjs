@@ -105,6 +105,8 @@ ${machine(bench).join('\n')}
 
 ${workloads(bench).join('\n')}
 
+A ratio \`to floor\` or \`to BullMQ\` below 1 is slower where the unit is a rate, and faster where it is a time. BullMQ flows keep everything in Redis and pass over the journal that lets a run here outlive the loss of Redis: that journal, written by Cassandra on the same two cores, is most of the difference.
+
 Durability: Kafka \`acks=all\` (one broker), Cassandra with one replica, \`LOCAL_QUORUM\`, \`commitlog_sync: periodic\` (its default), Redis append-only file with fsync each second for all systems.
 
 ## Where the time of a node goes
