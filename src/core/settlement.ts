@@ -117,8 +117,10 @@ export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Orig
   if (node?.isController) known.set(node.id, row.turn); // its own pass, even if a redelivery finds the loop in a later one
   const settling = (targets: readonly SettlementTarget[]) => settlingOf(plan, known, leads, targets);
   if (!node) {
-    const targets = dynamicTargets(plan, row, known, origin);
-    const outcome = row.status === 'completed' ? 'completed' : 'failed';
+    const rescuer = row.status === 'failed' ? plan.nodes.get(row.rescuer ?? '') : undefined;
+    const rescue = rescuer ? [rescueOf(plan, rescuer, known)] : [];
+    const targets = [...dynamicTargets(plan, row, known, origin, rescuer !== undefined), ...rescue];
+    const outcome = row.status === 'completed' ? 'completed' : rescuer ? 'rescued' : 'failed';
     return { ...base, ...added, outcome, targets, ...settling(targets) };
   }
   const { targets, ...outcome } = outcomeOf(plan, node, row, known);
@@ -252,9 +254,10 @@ function dynamicTargets(
   row: TurnRecord,
   known: ReadonlyMap<string, string | null>,
   origin: Origin | undefined,
+  isRescued: boolean,
 ): SettlementTarget[] {
   const gather = origin?.gather === undefined ? undefined : plan.nodes.get(origin.gather);
-  if (!gather || row.status !== 'completed') return [];
+  if (!gather || (row.status !== 'completed' && !isRescued)) return [];
   return [
     {
       ...baseOf(plan, gather, known),
@@ -266,6 +269,12 @@ function dynamicTargets(
       ...(gather.join === 'any' ? { turn: turnOfArrival(row.nodeId, row.turn) } : {}),
     },
   ];
+}
+
+/** The fallback of a dynamic node, a node of the blueprint: as with others, failing is what leads to it. */
+function rescueOf(plan: BlueprintPlan, rescuer: PlanNode, known: ReadonlyMap<string, string | null>): SettlementTarget {
+  const when = rescuer.predecessors.length === 0 ? 'once' : 'joined';
+  return { ...baseOf(plan, rescuer, known), when, taken: true, arrivals: [] };
 }
 
 function baseOf(

@@ -1,4 +1,5 @@
 import { ErrorCode, FlowcraftKafkaError } from '../core/errors.js';
+import { OutcomeRefusedError } from '../core/limit-errors.js';
 import type { TurnRecord } from '../core/run.js';
 import type { TurnWrite } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
@@ -33,7 +34,9 @@ export function refusedOutcome(
   error: unknown,
   encodedNull: string,
 ): TurnWrite {
-  const write = failureWrite(facts, errorRecord(error));
+  const { cause } = errorRecord(error);
+  const own = error instanceof FlowcraftKafkaError ? error : new OutcomeRefusedError(facts.nodeId, { cause: error });
+  const write = failureWrite(facts, { ...errorRecord(own), ...(cause ? { cause } : {}) });
   if (fallback === undefined || !run.plan.nodes.has(fallback)) return write;
   const record: TurnRecord = { ...write.record, rescuer: fallback, output: encodedNull };
   return { ...write, record, values: [{ key: `_outputs.${facts.nodeId}`, value: encodedNull }] };

@@ -2,8 +2,6 @@ import type { NodeDefinition } from 'flowcraft';
 import { LRUCache } from 'lru-cache';
 import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
-import { FlowcraftKafkaError } from '../core/errors.js';
-import { OutcomeRefusedError } from '../core/limit-errors.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { tornRows } from '../core/torn-rows.js';
@@ -213,7 +211,7 @@ export class TurnExecutor {
 
   /** The node has failed because what it came to can't be stored. */
   refused(run: ActiveRun, facts: TurnFacts, definition: NodeDefinition | undefined, error: unknown): TurnWrite {
-    const own = error instanceof FlowcraftKafkaError ? error : new OutcomeRefusedError(facts.nodeId, { cause: error });
-    return refusedOutcome(run, facts, definition?.config?.fallback, own, this.sources.codec.encode(null, facts.nodeId));
+    const encodedNull = this.sources.codec.encode(null, facts.nodeId);
+    return refusedOutcome(run, facts, definition?.config?.fallback, error, encodedNull);
   }
 }

@@ -116,7 +116,7 @@ describe('at start', () => {
       connectTimeoutMs: 20_000,
     });
     const { ms, error } = await took(store.connect());
-    expect(error).toMatchObject({ code: 'FLOW_CONNECT_FAILED', message: expect.stringContaining('mars') });
+    expect(error).toMatchObject({ code: 'FLOW_CONFIGURATION', message: expect.stringContaining('mars') });
     expect(ms).toBeLessThan(5000);
   }, 20_000);
 });
