@@ -31,6 +31,8 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   readonly type = 'async';
   /** What this turn changed, in the order of the first change. */
   readonly changes = new Map<string, Change>();
+  /** Something was read that a turn has written. */
+  hasRead = false;
   private readonly read = new Map<string, string | undefined>();
   private whole: Promise<Map<string, string> | undefined> | undefined;
 
@@ -41,6 +43,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
 
   /** Takes rows that were read for this turn anyway. `keys`: all that were asked for. */
   async prime(keys: readonly string[], rows: readonly StoredValue[]): Promise<void> {
+    if (rows.length > 0) this.hasRead = true;
     const resolved = keys.map((key) => [key, resolve(key, rows, this.run.base)] as const);
     const texts = await this.texts(resolved.flatMap(([, r]) => (r ? [r] : [])));
     for (const [key, r] of resolved) this.read.set(key, r && texts.get(r));
@@ -118,6 +121,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     const { store, persistence } = this.sources;
     const rows = await persistence.until(() => store.allValues(this.run.runId, most));
     if (!rows) return undefined;
+    if (rows.length > 0) this.hasRead = true;
     const resolved = overlay(rows, this.run.base);
     const texts = await this.texts([...resolved.values()]);
     const all = new Map<string, string>();

@@ -68,7 +68,7 @@ export class TurnExecutor {
     definition: NodeDefinition,
     cause?: TurnWrite,
     before?: TurnRecord,
-  ): Promise<{ write: TurnWrite; inTime: () => boolean } | undefined> {
+  ): Promise<{ write: TurnWrite; hasRead: boolean; inTime: () => boolean } | undefined> {
     const { runId } = run;
     const claim = this.leases.hold(runId, name.nodeId, name.turn, grant.token, grant.askedAt);
     const context = new RunContext(run, this.sources);
@@ -102,7 +102,7 @@ export class TurnExecutor {
       });
       if (signal.aborted) return undefined;
       const write = await this.ended(run, definition, executed, context, facts(executed.attempts));
-      return { write, inTime: () => this.clock.now() < claim.validUntil };
+      return { write, hasRead: context.hasRead, inTime: () => this.clock.now() < claim.validUntil };
     } finally {
       this.leases.release(claim);
     }

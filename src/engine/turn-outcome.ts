@@ -60,7 +60,7 @@ export class TurnOutcomes {
   ): Promise<Outcome> {
     const definition = await this.executor.definition(run, name.nodeId, grant.origin);
     if (!definition) throw new Error(`Node '${name.nodeId}' is not in the blueprint of run '${run.runId}'.`);
-    const executed = await this.executor.execute(
+    const result = await this.executor.execute(
       run,
       name,
       grant,
@@ -68,8 +68,11 @@ export class TurnOutcomes {
       cause,
       before && isRetry(before) ? before : undefined,
     );
-    if (!executed) return { inTime: () => false };
-    if (grant.claims > 1) {
+    if (!result) return { inTime: () => false };
+    const { hasRead, ...executed } = result;
+    // what continues here has had no other claimant; of one that came by a message, a Redis that has lost its latest
+    // writes may not know
+    if (grant.claims > 1 || (!cause && hasRead)) {
       // an earlier claimant that was only slow may have written while the node ran, and the node may have read that
       const row = outcomeIn(run, await this.look(run, name));
       if (row && row.token >= grant.token) return { ...executed, write: undefined, floor: row.token };

@@ -83,6 +83,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRep
       maxSteps: MOST_STEPS,
     });
     await world.run({ forMs: 100 });
+    // a call of a process that died may have arrived since
+    await world.run({ until: () => allEnded(world), forMs: ENDS_WITHIN_MS, maxSteps: MOST_STEPS });
     for (const left of await fleet.close()) complain(left);
   } catch (error) {
     complain(error instanceof Error ? error.message : String(error));
