@@ -2,6 +2,7 @@
 // hide one.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const PROJECTS = [
@@ -53,7 +54,13 @@ process.exit(failed === 0 ? 0 : 1);
 async function run(args, file) {
   // jest prints the JSON to stdout as well; its report goes to stderr
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], detached: true });
-  const kill = () => process.kill(-child.pid, 'SIGKILL');
+  const kill = () => {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error; // it has ended meanwhile
+    }
+  };
   process.on('SIGTERM', kill).on('SIGINT', kill);
   let status;
   const ended = new Promise((resolve) => {
@@ -63,10 +70,14 @@ async function run(args, file) {
   await Promise.race([ended, sleep(EXIT_WITHIN_MS, undefined, { ref: false })]);
   process.off('SIGTERM', kill).off('SIGINT', kill);
   if (status !== undefined) return status;
-  child.kill('SIGUSR2');
+  child.kill('SIGWINCH');
   await sleep(2000);
   kill();
-  return ended;
+  await ended;
+  console.error(
+    `The process of ${path.basename(file, '.json')} had written its report and did not end; what was open is said above.`,
+  );
+  return 0;
 }
 
 function read(file) {

@@ -6,5 +6,5 @@ const jest = createRequire(import.meta.url).resolve('jest/bin/jest');
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
 flags.push('--import', new URL('open-handles.mjs', import.meta.url).href);
 const child = spawn(process.execPath, [...flags, jest, ...process.argv.slice(2)], { stdio: 'inherit' });
-process.on('SIGUSR2', () => child.kill('SIGUSR2')); // says what is open
+process.on('SIGWINCH', () => child.kill('SIGWINCH')); // says what is open
 child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

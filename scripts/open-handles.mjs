@@ -1,17 +1,28 @@
-// Preloaded into jest: notes where each socket was opened, and prints on SIGUSR2 what keeps the process alive.
-import { Socket } from 'node:net';
+// Preloaded into jest: notes where each socket was opened, and prints on SIGWINCH what keeps the process alive. (Nest
+// applications end the process at most other signals.)
+import { Server, Socket } from 'node:net';
 
-const OPENED = Symbol.for('opened');
-const { connect } = Socket.prototype;
-Socket.prototype.connect = function (...args) {
-  const stack = new Error('opened').stack.split('\n').slice(2, 12).join('\n');
-  this[OPENED] = `${new Date().toISOString()}\n${stack}`;
-  return connect.apply(this, args);
-};
+const OPENED = Symbol('opened');
+for (const [type, method] of [
+  [Socket, 'connect'],
+  [Server, 'listen'],
+]) {
+  const original = type.prototype[method];
+  type.prototype[method] = function (...args) {
+    const stack = new Error('opened').stack.split('\n').slice(2, 12).join('\n');
+    this[OPENED] = `${method} at ${new Date().toISOString()}\n${stack}`;
+    return original.apply(this, args);
+  };
+}
 
-process.on('SIGUSR2', () => {
+process.on('SIGWINCH', () => {
   console.error(`Still open: ${process.getActiveResourcesInfo().join(', ')}`);
   for (const handle of process._getActiveHandles()) {
-    if (OPENED in handle) console.error(`A socket to port ${handle.remotePort ?? '?'}, opened at ${handle[OPENED]}`);
+    const [from, to] = [handle.localPort, handle.remotePort];
+    if (handle instanceof Socket && (from || to || handle[OPENED]))
+      console.error(
+        `Socket ${from} to ${to}, destroyed ${handle.destroyed}: ${handle[OPENED] ?? 'accepted by a server here'}`,
+      );
+    else if (handle instanceof Server) console.error(`Server: ${handle[OPENED]}`);
   }
 });
