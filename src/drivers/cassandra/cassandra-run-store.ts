@@ -125,7 +125,7 @@ export class CassandraRunStore implements RunStore {
     return this.journal.turns(runId, outputs);
   }
 
-  /** @throws ValueTooLargeError if all values of the turn together exceed what the server takes as one mutation */
+  /** @throws WriteTooLargeError if all values of the turn together exceed what the server takes as one mutation */
   async write(write: TurnWrite): Promise<void> {
     await this.journal.write(write);
   }
