@@ -73,11 +73,11 @@ async function run(args, file) {
   child.kill('SIGWINCH');
   await sleep(2000);
   kill();
-  await ended;
+  const killed = await ended;
   console.error(
     `The process of ${path.basename(file, '.json')} had written its report and did not end; what was open is said above.`,
   );
-  return 0;
+  return killed;
 }
 
 function read(file) {

@@ -57,7 +57,7 @@ export class FaultProxy {
   }
 
   cut(): void {
-    for (const socket of [...this.sockets]) socket.resetAndDestroy();
+    for (const socket of [...this.sockets]) reset(socket);
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
     this.schedule = [];
@@ -73,7 +73,7 @@ export class FaultProxy {
   private accept(client: Socket): void {
     client.on('error', () => {}); // its own 'close' follows and ends the pair
     if (this.mode === 'refuse') {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     client.pause();
@@ -132,4 +132,10 @@ export class FaultProxy {
     );
     this.timers.add(timer);
   }
+}
+
+/** A socket that is shutting down cannot be reset any more: Node would leave its handle open for good. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
