@@ -5,7 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { figure, spread } from './table.mjs';
+import { cellsOf, figure } from './table.mjs';
 
 const RESULTS = path.join(import.meta.dirname, 'results');
 const DOCUMENT = path.join(import.meta.dirname, '..', 'docs', 'performance.md');
@@ -27,18 +27,8 @@ function workloads({ results }) {
     '| workload | unit | floor | this package | BullMQ flows | original | to floor | to BullMQ | to original |',
     '| --- | --- | --: | --: | --: | --: | --: | --: | --: |',
   ];
-  for (const { title, unit, systems, toFloor, toBullmq, toOriginal } of results) {
-    const cells = [
-      title,
-      unit,
-      spread(systems.floor),
-      spread(systems['flowcraft-kafka']),
-      spread(systems.bullmq),
-      spread(systems.original),
-      times(toFloor),
-      times(toBullmq),
-      times(toOriginal),
-    ];
+  for (const { toFloor, toBullmq, toOriginal, ...measured } of results) {
+    const cells = [...cellsOf(measured), times(toFloor), times(toBullmq), times(toOriginal)];
     lines.push(`| ${cells.join(' | ')} |`);
   }
   return lines;

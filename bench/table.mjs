@@ -22,14 +22,14 @@ export function spread(system) {
   return rounds === 1 ? figure(median) : `${figure(median)} (${figure(min)}-${figure(max)})`;
 }
 
-export function rowOf({ title, unit, systems, toFloor, toBullmq, load }) {
+/** A workload, and what each system measured. */
+export function cellsOf({ title, unit, systems }) {
+  return [title, unit, ...['floor', 'flowcraft-kafka', 'bullmq', 'original'].map((id) => spread(systems[id]))];
+}
+
+export function rowOf({ toFloor, toBullmq, load, ...measured }) {
   return [
-    title,
-    unit,
-    spread(systems.floor),
-    spread(systems['flowcraft-kafka']),
-    spread(systems.bullmq),
-    spread(systems.original),
+    ...cellsOf(measured),
     toFloor === undefined ? '-' : `x${toFloor.toFixed(2)}`,
     toBullmq === undefined ? '-' : `x${toBullmq.toFixed(2)}`,
     figure(load),
