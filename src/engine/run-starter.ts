@@ -4,12 +4,12 @@ import { assertRunId } from '../core/identifiers.js';
 import { LedgerState } from '../core/ledger-state.js';
 import { startTurns } from '../core/replay.js';
 import type { BlueprintPlan } from '../core/plan.js';
-import type { ParentTurn, RunOptions } from '../core/run.js';
+import type { ParentTurn, RunOptions, RunRecord } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
-import type { RunStore } from '../ports/run-store.js';
+import type { RunStore, StatusWrite } from '../ports/run-store.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
 import type { EngineOptions } from './engine-options.js';
@@ -84,6 +84,10 @@ export class RunStarter {
     const record = newRun(plan, runId, input, now, { ...options, options: runOptions });
     await this.catalog.save(plan);
     await this.timers.record(record);
+    if (options.runId === undefined) {
+      await this.create(record);
+      return { runId, existing: false };
+    }
     const { accepted, run } = await this.store.accept(record);
     if (!accepted) {
       if (run.blueprintId !== record.blueprintId) throw new RunIdConflictError(runId, 'blueprint');
@@ -93,7 +97,7 @@ export class RunStarter {
       if (run.status !== 'running') return { runId, existing: true };
     }
     const active = await this.runs.hold(run);
-    await (accepted ? this.launch(active) : this.nudge(active));
+    await (accepted ? this.begin(active) : this.nudge(active));
     return { runId, existing: !accepted };
   }
 
@@ -131,27 +135,40 @@ export class RunStarter {
     const { accepted, run } = await this.persistence.until(() => this.store.accept(record), { runId });
     if (run.status !== 'running') return;
     const active = await this.runs.hold(run);
-    await (accepted ? this.launch(active) : this.nudge(active));
+    await (accepted ? this.begin(active) : this.nudge(active));
   }
 
-  private async launch(run: ActiveRun): Promise<void> {
-    const { runId, plan } = run;
+  /** A run under an id that was made here: nobody else can start it, so nothing has to be decided. */
+  private async create(record: RunRecord): Promise<void> {
+    const { runId } = record;
+    const now = await this.persistence.until(() => this.ledger.now(), { runId });
+    const acceptedAt = this.clock.now();
+    await this.store.create(record, this.firstStatus(record, now));
+    const run = await this.runs.hold(record);
+    this.onAccepted(run);
+    await this.launch(run, now, acceptedAt);
+  }
+
+  /** A run that was accepted here and now. */
+  private async begin(run: ActiveRun): Promise<void> {
+    const { runId, record } = run;
     this.onAccepted(run);
     const acceptedAt = this.clock.now();
     const now = await this.persistence.until(() => this.ledger.now(), { runId });
     await Promise.all([
+      this.persistence.until(() => this.store.writeStatus(this.firstStatus(record, now)), { runId }),
+      this.launch(run, now, acceptedAt),
+    ]);
+  }
+
+  private async launch(run: ActiveRun, now: number, acceptedAt: number): Promise<void> {
+    const { runId, plan } = run;
+    await Promise.all([
       this.persistence.until(() => this.open(run, now, acceptedAt), { runId }),
-      this.persistence.until(
-        () => {
-          const status = isDelayed(run, now) && !run.record.parent ? 'awaiting' : 'running';
-          return this.writeFirstStatus(run, now, status);
-        },
-        { runId },
-      ),
       this.persistence.until(() => this.ledger.touch([runId]), { runId }),
     ]);
     await this.timers.arm(run.record);
-    if (isDelayed(run, now)) return;
+    if (isDelayed(run.record, now)) return;
     const starts = startTurns(plan);
     // a run without a node to start with ends when somebody looks at it
     if (starts.length === 0) await this.queue.publish(probeOf(run));
@@ -164,7 +181,7 @@ export class RunStarter {
     if (this.clock.now() - acceptedAt > LAUNCH_MS) return this.rebuilder.rebuild(run);
     const state = new LedgerState();
     const incarnation = `${run.runId}:${Math.floor(this.ids.random() * 1e12)}`;
-    state.open(startTurns(run.plan), incarnation, now, isDelayed(run, now));
+    state.open(startTurns(run.plan), incarnation, now, isDelayed(run.record, now));
     await this.ledger.install(run.runId, state);
   }
 
@@ -173,20 +190,17 @@ export class RunStarter {
     const { runId } = run;
     if (!(await this.persistence.until(() => this.store.status(runId), { runId }))) {
       const now = await this.persistence.until(() => this.ledger.now(), { runId });
-      await this.persistence.until(() => this.writeFirstStatus(run, now), { runId });
+      await this.persistence.until(() => this.store.writeStatus(this.firstStatus(run.record, now)), { runId });
     }
     await this.persistence.until(() => this.ledger.touch([runId]), { runId });
     await this.queue.publish(probeOf(run));
   }
 
   /** Below every token of the run, which may have begun to work meanwhile, and below its end. */
-  private async writeFirstStatus(
-    { runId, record }: ActiveRun,
-    now: number,
-    status: 'running' | 'awaiting' = 'running',
-  ): Promise<void> {
+  private firstStatus(record: RunRecord, now: number): StatusWrite {
     const stamp = Math.min(now - 1, record.createdAt * 1000);
-    await this.store.writeStatus({ runId, status, stamp, at: this.clock.now() });
+    const status = isDelayed(record, now) && !record.parent ? 'awaiting' : 'running';
+    return { runId: record.runId, status, stamp, at: this.clock.now() };
   }
 }
 
@@ -200,8 +214,8 @@ function optionsOf({ delayMs, timeoutMs, failurePolicy }: StartOptions, now: num
 }
 
 /** `now`: microseconds, the ledger's time. */
-function isDelayed(run: ActiveRun, now: number): boolean {
-  return (run.record.options?.startAt ?? 0) * 1000 > now;
+function isDelayed({ options }: RunRecord, now: number): boolean {
+  return (options?.startAt ?? 0) * 1000 > now;
 }
 
 function probeOf({ runId, plan }: ActiveRun): Job {

@@ -38,6 +38,63 @@ export function runHeadContract(store: () => RunStore): void {
     });
   });
 
+  describe('a run under an id that was made for it', () => {
+    const first = ({ runId, createdAt: at }: RunRecord) => ({
+      runId,
+      status: 'running' as const,
+      stamp: at * 1000,
+      at,
+    });
+
+    it('is there with its first status, listed and running', async () => {
+      const run = runRecord({ tags: ['red'], options: { deadline: 5 }, input: '{"a":"{\\"v\\":1}"}' });
+      await store().create(run, first(run));
+      expect(await store().run(run.runId)).toEqual(run);
+      expect(await store().status(run.runId)).toEqual({ status: 'running', updatedAt: run.createdAt });
+      const { runIds } = await store().list({ from: run.createdAt, to: run.createdAt, limit: 1000 });
+      expect(runIds).toContain(run.runId);
+      expect(await store().accept({ ...run, inputHash: 'other' })).toEqual({ accepted: false, run });
+    });
+
+    it('stays as it ended when what made it arrives once more', async () => {
+      const run = runRecord();
+      await store().create(run, first(run));
+      expect(await store().end(run.runId, 'failed', 'why', run.createdAt + 1)).toEqual({ ended: true });
+      const end = { runId: run.runId, status: 'failed' as const, reason: 'why', stamp: run.createdAt * 1000 + 1 };
+      await store().writeStatus({ ...end, at: run.createdAt + 1 });
+      await store().create(run, first(run));
+      const ended = { ...run, status: 'failed', reason: 'why', endedAt: run.createdAt + 1 };
+      expect(await store().run(run.runId)).toEqual(ended);
+      expect(await store().status(run.runId)).toEqual({
+        status: 'failed',
+        reason: 'why',
+        updatedAt: run.createdAt + 1,
+      });
+      expect(await store().end(run.runId, 'completed', undefined, 9)).toEqual({ ended: false, run: ended });
+    });
+
+    it('is ended by one of several, as any other', async () => {
+      const run = runRecord();
+      await store().create(run, first(run));
+      const answers = await Promise.all(
+        (['completed', 'failed', 'cancelled'] as const).map((status, i) =>
+          store().end(run.runId, status, undefined, run.createdAt + i),
+        ),
+      );
+      expect(answers.filter(({ ended }) => ended)).toHaveLength(1);
+    });
+
+    it('is ended and opened again by writes whose servers have clocks far behind its creator', async () => {
+      const run = runRecord({ createdAt: Date.now() + 3_600_000 });
+      await store().create(run, first(run));
+      expect(await store().end(run.runId, 'failed', 'why', 1)).toEqual({ ended: true });
+      expect(await store().run(run.runId)).toMatchObject({ status: 'failed' });
+      const retry = { id: 'x', stamp: 5, from: [], patch: {}, keys: {} };
+      expect(await store().reopen(run.runId, 0, retry)).toMatchObject({ reopened: true });
+      expect(await store().run(run.runId)).toMatchObject({ status: 'running', retries: 1 });
+    });
+  });
+
   describe('ending', () => {
     it('ends a running run', async () => {
       const run = runRecord();

@@ -40,6 +40,7 @@ export class CassandraRunStore implements RunStore {
   /** Of the same connection and lifecycle. */
   readonly timers: CassandraTimerRows;
   private readonly provisioner: CassandraProvisioner;
+  private readonly session: CassandraSession;
   private readonly runs: CassandraRuns;
   private readonly index: CassandraRunIndex;
   private readonly journal: CassandraJournal;
@@ -58,6 +59,7 @@ export class CassandraRunStore implements RunStore {
     this.connection = new CassandraConnection(options, logger);
     this.provisioner = new CassandraProvisioner(this.connection, schema, options.provision ?? {}, logger);
     const session = new CassandraSession(this.connection, schema);
+    this.session = session;
     this.runs = new CassandraRuns(session);
     this.index = new CassandraRunIndex(session);
     this.journal = new CassandraJournal(session);
@@ -88,6 +90,11 @@ export class CassandraRunStore implements RunStore {
     const answer = await this.runs.accept(run);
     if (!answer.accepted && answer.run.createdAt !== run.createdAt) await this.removeEntry(run);
     return answer;
+  }
+
+  async create(run: RunRecord, first: StatusWrite): Promise<void> {
+    await this.index.add(run.runId, run.createdAt, run.blueprintId);
+    await this.session.batch('accepting a run', [this.runs.creation(run), this.statuses.statement(first)]);
   }
 
   async run(runId: string): Promise<RunRecord | undefined> {

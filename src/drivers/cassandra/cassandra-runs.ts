@@ -3,22 +3,44 @@ import { UnavailableError } from '../../core/errors.js';
 import type { RetryRecord } from '../../core/retry.js';
 import { isEndStatus, type EndStatus, type ParentTurn, type RunOptions, type RunRecord } from '../../core/run.js';
 import type { EndAnswer } from '../../ports/run-store.js';
-import { millisecondsOf, textOf, type CassandraSession } from './cassandra-session.js';
+import { millisecondsOf, textOf, type CassandraSession, type Statement } from './cassandra-session.js';
 import { UncertainAttempts } from './uncertain-attempts.js';
 
-/** The table of runs. It is written by lightweight transactions only, which decide who accepts and who ends a run. */
+const HEAD_COLUMNS = [
+  'runid',
+  'blueprint_id',
+  'blueprint_version',
+  'blueprint_hash',
+  'input',
+  'input_hash',
+  'tags',
+  'parent',
+  'options',
+  'created_at',
+  'status',
+] as const;
+
+/** Microseconds. The server stamps lightweight transactions with its own time, which is later whatever its clock says. */
+const BEFORE_ALL = 1;
+
+/**
+ * The table of runs. Lightweight transactions decide who accepts and who ends a run. The one plain write is that of a
+ * run whose id nobody else can have: nothing comes before it, and its stamp lies below that of all that follows, so that
+ * it may also arrive late or twice.
+ */
 export class CassandraRuns {
   private readonly attempts = new UncertainAttempts();
   private readonly insertCql: string;
+  private readonly createCql: string;
   private readonly endCql: string;
   private readonly reopenCql: string;
   private readonly readCql: string;
 
   constructor(private readonly session: CassandraSession) {
     const table = session.schema.name('runs');
-    this.insertCql =
-      `INSERT INTO ${table} (runid, blueprint_id, blueprint_version, blueprint_hash, input, input_hash, tags, parent, options, created_at, status, accepted_by)` +
-      ` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`;
+    const marks = HEAD_COLUMNS.map(() => '?').join(', ');
+    this.insertCql = `INSERT INTO ${table} (${HEAD_COLUMNS.join(', ')}, accepted_by) VALUES (${marks}, ?) IF NOT EXISTS`;
+    this.createCql = `INSERT INTO ${table} (${HEAD_COLUMNS.join(', ')}) VALUES (${marks}) USING TIMESTAMP ${BEFORE_ALL}`;
     this.endCql = `UPDATE ${table} SET status = ?, reason = ?, ended_at = ?, ended_by = ? WHERE runid = ? IF status = 'running' AND retries = ?`;
     this.reopenCql =
       `UPDATE ${table} SET status = 'running', reason = null, ended_at = null, ended_by = null, retries = ?, retry = ?` +
@@ -31,39 +53,18 @@ export class CassandraRuns {
   async accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }> {
     const what = JSON.stringify(['accept', run.runId, run.createdAt, run.inputHash]);
     return this.attempt(what, async (attempt) => {
-      const {
-        runId,
-        blueprintId,
-        blueprintVersion,
-        blueprintHash,
-        input,
-        inputHash,
-        tags,
-        parent,
-        options,
-        createdAt,
-        status,
-      } = run;
-      const params = [
-        runId,
-        blueprintId,
-        blueprintVersion,
-        blueprintHash,
-        input,
-        inputHash,
-        tags,
-        parent ? JSON.stringify(parent) : null,
-        options ? JSON.stringify(options) : null,
-        createdAt,
-        status,
-        attempt,
-      ];
+      const params = [...headOf(run), attempt];
       const result = await this.session.decide('accepting a run', this.insertCql, params);
       const row = result.first();
       if (result.wasApplied()) return { accepted: true, run };
       // A try of ours that seemed lost may have been applied.
       return { accepted: row['accepted_by'] === attempt, run: runOf(row) };
     });
+  }
+
+  /** Writes a run whose id is new in the world. */
+  creation(run: RunRecord): Statement {
+    return { query: this.createCql, params: headOf(run) };
   }
 
   async read(runId: string): Promise<RunRecord | undefined> {
@@ -108,6 +109,23 @@ export class CassandraRuns {
       throw error;
     }
   }
+}
+
+/** In the order of the columns. */
+function headOf(run: RunRecord): unknown[] {
+  return [
+    run.runId,
+    run.blueprintId,
+    run.blueprintVersion,
+    run.blueprintHash,
+    run.input,
+    run.inputHash,
+    run.tags,
+    run.parent ? JSON.stringify(run.parent) : null,
+    run.options ? JSON.stringify(run.options) : null,
+    run.createdAt,
+    run.status,
+  ];
 }
 
 function runOf(row: types.Row): RunRecord {

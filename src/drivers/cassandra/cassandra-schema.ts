@@ -106,7 +106,7 @@ function tablesOf(contexts: string, statuses: string): Record<TableRole, Table> 
       result: 'text',
       reason: 'text',
     }),
-    // Written by lightweight transactions only: plain writes beside them could be lost or reordered.
+    // Written by lightweight transactions, after one plain write at most, which is stamped below all of them.
     runs: byRun('runs', {
       runid: 'text',
       blueprint_id: 'text',

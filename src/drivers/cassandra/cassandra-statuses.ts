@@ -1,6 +1,6 @@
 import type { RunStatus } from '../../core/run.js';
 import type { ForeignRun, StatusRow, StatusWrite } from '../../ports/run-store.js';
-import { millisecondsOf, numberOf, textOf, type CassandraSession } from './cassandra-session.js';
+import { millisecondsOf, numberOf, textOf, type CassandraSession, type Statement } from './cassandra-session.js';
 
 /** The two tables of the adapter's page: statuses, which clients poll, and contexts, which foreign clients write. */
 export class CassandraStatuses {
@@ -19,9 +19,16 @@ export class CassandraStatuses {
     this.foreignDataCql = `SELECT data, WRITETIME(data) AS stamp FROM ${session.schema.name('contexts')} WHERE runid = ?`;
   }
 
-  async write({ runId, status, reason, result, stamp, at }: StatusWrite): Promise<void> {
-    const params = [runId, status, reason ?? null, result ?? null, at, this.session.stamp(stamp)];
-    await this.session.execute('writing a status', this.writeCql, params);
+  async write(write: StatusWrite): Promise<void> {
+    const { query, params } = this.statement(write);
+    await this.session.execute('writing a status', query, params);
+  }
+
+  statement({ runId, status, reason, result, stamp, at }: StatusWrite): Statement {
+    return {
+      query: this.writeCql,
+      params: [runId, status, reason ?? null, result ?? null, at, this.session.stamp(stamp)],
+    };
   }
 
   async touch(runId: string, stamp: number, at: number): Promise<void> {

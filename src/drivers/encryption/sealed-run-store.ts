@@ -60,6 +60,10 @@ export class SealedRunStore implements RunStore {
     return { accepted, run: accepted ? run : await this.openRun(stored) };
   }
 
+  async create(run: RunRecord, first: StatusWrite): Promise<void> {
+    await this.inner.create(sealRun(this.cipher, run), sealStatus(this.cipher, run.runId, first));
+  }
+
   async run(runId: string): Promise<RunRecord | undefined> {
     const stored = await this.inner.run(runId);
     return stored && this.openRun(stored);
@@ -123,8 +127,11 @@ export class SealedRunStore implements RunStore {
     return this.openValues(runId, await this.inner.values(runId, keys));
   }
 
-  async allValues(runId: string): Promise<StoredValue[]> {
-    return this.openValues(runId, await this.inner.allValues(runId));
+  async allValues(runId: string): Promise<StoredValue[]>;
+  async allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  async allValues(runId: string, most?: number): Promise<StoredValue[] | undefined> {
+    const values = await this.inner.allValues(runId, most);
+    return values && this.openValues(runId, values);
   }
 
   async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {

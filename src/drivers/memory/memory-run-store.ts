@@ -64,6 +64,11 @@ export class MemoryRunStore implements RunStore {
     return { accepted: true, run: structuredClone(run) };
   }
 
+  async create(run: RunRecord, first: StatusWrite): Promise<void> {
+    await this.accept(run);
+    await this.writeStatus(first);
+  }
+
   async run(runId: string): Promise<RunRecord | undefined> {
     return structuredClone(this.data.runs.get(runId));
   }

@@ -197,7 +197,7 @@ describe('keys', () => {
     const two = new SealedRunStore(new MemoryRunStore(data), new AesValueCipher(provider));
     await two.connect();
     const run = runRecord();
-    await two.accept(run);
+    await two.create(run, { runId: run.runId, status: 'running', stamp: 1, at: 1 });
     expect(await Promise.all([one.run(run.runId), one.run(run.runId)])).toEqual([run, run]);
     expect(calls).toBe(3);
     await one.accept(runRecord({ runId: 'later' }));
