@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache';
-import type { WorkflowResult } from 'flowcraft';
 import type { RunCounts } from '../core/ledger-state.js';
 import { isEndStatus, isRetry, type EndStatus, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
@@ -8,6 +7,7 @@ import type { Logger } from '../ports/logger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
 import { retriesOf, type ActiveRun } from './active-run.js';
+import { contextJson } from './context-json.js';
 import { cutShort, type Interrupted } from './cut-short.js';
 import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
@@ -261,14 +261,11 @@ export class Finisher {
     if (status === 'cancelled') return JSON.stringify({ context: {}, serializedContext: '{}', status });
     const most = this.options.limits.maxResultBytes;
     const head = { status, ...(errors.length > 0 ? { errors } : {}) };
-    const values = await new RunContext(run, this.sources).toJSON(most);
-    if (!values) return JSON.stringify(head);
-    const context = { ...values, _executionId: run.executionId };
-    const result = {
-      context: JSON.parse(this.flowcraft.runtime.serializer.serialize(context)) as WorkflowResult['context'],
-      ...head,
-    };
-    const text = JSON.stringify(result);
+    const texts = await new RunContext(run, this.sources).stored(most);
+    if (!texts) return JSON.stringify(head);
+    const { serializer } = this.flowcraft.runtime;
+    const context = contextJson(texts, { _executionId: run.executionId }, { codec: this.sources.codec, serializer });
+    const text = `{"context":${context},${JSON.stringify(head).slice(1)}`;
     // beyond the limit without the context: its values are rows already
     return Buffer.byteLength(text) <= most ? text : JSON.stringify(head);
   }

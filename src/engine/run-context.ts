@@ -34,7 +34,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   /** Something was read that a turn has written. */
   hasRead = false;
   private readonly read = new Map<string, string | undefined>();
-  private whole: Promise<Map<string, string> | undefined> | undefined;
+  private whole: Promise<Map<string, string>> | undefined;
 
   constructor(
     private readonly run: ActiveRun,
@@ -93,12 +93,8 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   /** The whole context. Costs a read of all values of the run, once a turn. */
-  async toJSON(): Promise<Record<string, unknown>>;
-  /** @param most undefined if the values have more characters than this: they are then not all read */
-  async toJSON(most: number): Promise<Record<string, unknown> | undefined>;
-  async toJSON(most?: number): Promise<Record<string, unknown> | undefined> {
-    const whole = await (this.whole ??= this.readWhole(most));
-    if (!whole) return undefined;
+  async toJSON(): Promise<Record<string, unknown>> {
+    const whole = await (this.whole ??= this.readWhole());
     const all = new Map<string, unknown>();
     for (const [key, text] of whole) all.set(key, this.sources.codec.decode(text));
     for (const [key, change] of this.changes) {
@@ -106,6 +102,11 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
       else all.set(key, change.value);
     }
     return Object.fromEntries(all);
+  }
+
+  /** The texts of all values that are stored. Undefined if they have more characters than `most`: they are then not all read. */
+  async stored(most: number): Promise<ReadonlyMap<string, string> | undefined> {
+    return this.readWhole(most);
   }
 
   private async text(key: string): Promise<string | undefined> {
@@ -117,6 +118,8 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     return this.read.get(key);
   }
 
+  private async readWhole(): Promise<Map<string, string>>;
+  private async readWhole(most: number): Promise<Map<string, string> | undefined>;
   private async readWhole(most?: number): Promise<Map<string, string> | undefined> {
     const { store, persistence } = this.sources;
     const rows = await persistence.until(() => store.allValues(this.run.runId, most));

@@ -1,6 +1,7 @@
 import type { ISerializer, WorkflowResult } from 'flowcraft';
 import { isEndStatus, type RunStatus } from '../core/run.js';
 import type { RunStore, StatusRow } from '../ports/run-store.js';
+import { isPlainJson } from './context-json.js';
 import { errorsOf, type NodeError } from './finisher.js';
 
 export interface RunOutcome {
@@ -41,12 +42,16 @@ export class RunOutcomes {
       status: WorkflowResult['status'];
       errors?: NodeError[];
     };
-    const context =
-      stored.context === undefined ? await this.context(runId) : serializer.deserialize(JSON.stringify(stored.context));
+    const context = stored.context === undefined ? await this.context(runId) : this.revived(stored.context);
     const errors = stored.errors ?? (stored.status === 'cancelled' ? errorsOf(await store.turns(runId, false)) : []);
     const result = { context, serializedContext: serializer.serialize(context), status: stored.status };
     if (errors.length === 0) return { result };
     return { result: { ...result, errors: errors.map((e) => workflowError(e)) }, errors };
+  }
+
+  private revived(context: Record<string, unknown>): Record<string, unknown> {
+    const { serializer } = this;
+    return isPlainJson(serializer) ? context : serializer.deserialize(JSON.stringify(context));
   }
 }
 
