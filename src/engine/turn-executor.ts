@@ -5,6 +5,7 @@ import { lookupKeys } from '../core/context-view.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { tornRows } from '../core/torn-rows.js';
+import { FIRST_TURN } from '../core/turns.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { StoredValue, TurnWrite } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
@@ -85,7 +86,7 @@ export class TurnExecutor {
       endedAt: this.clock.now(),
     });
     try {
-      await this.readInputs(run, definition, context, cause);
+      await this.readInputs(run, name, definition, context, cause);
       const { signal } = claim.controller;
       const executed = await executeNode(this.flowcraft, {
         run,
@@ -161,6 +162,7 @@ export class TurnExecutor {
 
   private async readInputs(
     run: ActiveRun,
+    name: TurnName,
     definition: NodeDefinition,
     context: RunContext,
     cause?: TurnWrite,
@@ -168,7 +170,10 @@ export class TurnExecutor {
     const { store, persistence } = this.sources;
     const keys = [...new Set(inputKeys(definition))];
     const node = run.plan.nodes.get(definition.id);
-    if (node && node.predecessors.length === 0 && keys.length === 1 && node.rescues.length === 0) return; // a start node: its input, if any, is in the initial context
+    if (isStart(run, name) && keys.length === 1 && keys[0] === `_inputs.${name.nodeId}`) {
+      await context.prime(keys, []); // its input, if any, is in the initial context
+      return;
+    }
     // of several writers of an input the one with the highest token holds, which need not be the one that settled last
     const hasOneWriter = !node || node.predecessors.length <= 1 || node.join === 'any';
     const atHand =
@@ -214,4 +219,9 @@ export class TurnExecutor {
     const encodedNull = this.sources.codec.encode(null, facts.nodeId);
     return refusedOutcome(run, facts, definition?.config?.fallback, error, encodedNull);
   }
+}
+
+/** A turn that nothing comes before, of a run that was not opened again with other values. */
+function isStart({ plan, record }: ActiveRun, { nodeId, turn }: TurnName): boolean {
+  return turn === FIRST_TURN && !record.retries && plan.startNodeIds.includes(nodeId);
 }
