@@ -82,41 +82,62 @@ export class Advance {
     }
   }
 
-  /** @param late the target's rescuer has settled before this node failed: if it took an edge, that counts now */
+  /** @param late the target's rescuer has settled before this node failed: the edges that it took may count now */
   tell(target: SettlementTarget, late?: 'late'): void {
     const passes = this.ledger.resolve(target.passes);
-    if (target.when === 'each') {
-      if (!target.taken) return;
-      const turn =
-        target.turn ??
-        turnOfEntry(passes, target.entry?.source ?? '', target.entry?.turn ?? '', target.entry?.plain ?? true);
-      if (target.fresh && this.wasReady(target.node, turn, passes)) return;
-      this.fire(target, turn, passes, this.round + 1);
-      return;
-    }
+    const mark = field('k', target.node, passes.join(PASS_SEP));
     if (target.when === 'settled') {
-      if (target.taken) this.raise(field('k', target.node, passes.join(PASS_SEP)));
+      if (target.taken) this.raise(mark);
       return;
     }
-    const turn = turnOfPasses(passes);
-    const awaited = Number(this.ledger.get(field('m', target.node)) ?? 0);
-    const direct = target.when === 'once' || (target.need <= 1 && awaited === 0 && !target.gathers);
-    if (direct && target.taken) {
-      this.fire(target, turn, passes, this.round + 1);
-      return;
+    if (this.isDirect(target)) {
+      // of an edge that was taken for another node, and of one that fails later, the rounds tell
+      if (target.taken && !this.isOwn(target)) {
+        this.raise(mark);
+        return;
+      }
+      const taken = late ? Number(this.ledger.get(mark) ?? -1) >= this.round : target.taken;
+      if (taken) this.fireOver(target, passes);
+      if (taken || target.when !== 'joined') return;
     }
-    const [taken, last] = [
-      field('k', target.node, passes.join(PASS_SEP)),
-      field('r', target.node, passes.join(PASS_SEP)),
-    ];
+    const last = field('r', target.node, passes.join(PASS_SEP));
     for (const arrival of target.arrivals)
       if (this.arrive(target, arrival)) this.raise(last, arrival.ifRescued ? this.roundOf(arrival) : this.round);
-    if (target.taken || (late && this.first && this.ledger.get(taken) !== undefined)) this.raise(taken);
+    if (target.taken) this.raise(mark);
     // as if in rounds: a taken edge makes the join ready if all predecessors have completed by that round
-    const [takenIn, lastIn] = [Number(this.ledger.get(taken) ?? -1), Number(this.ledger.get(last) ?? 0)];
+    const [takenIn, lastIn] = [Number(this.ledger.get(mark) ?? -1), Number(this.ledger.get(last) ?? 0)];
     if (takenIn < lastIn) return;
-    if (Number(this.ledger.get(field('d', target.node)) ?? 0) < awaited) return;
-    if (this.arrived(target, passes) >= target.need) this.fire(target, turn, passes, takenIn + 1);
+    if (Number(this.ledger.get(field('d', target.node)) ?? 0) < this.awaited(target)) return;
+    if (this.arrived(target, passes) >= target.need) this.fire(target, turnOfPasses(passes), passes, takenIn + 1);
+  }
+
+  /** A taken edge is enough for the target. */
+  private isDirect(target: SettlementTarget): boolean {
+    if (target.when !== 'joined') return true;
+    const hasCompleted = target.arrivals.some(({ ifRescued }) => !ifRescued);
+    return target.need <= 1 && hasCompleted && this.awaited(target) === 0 && !target.gathers;
+  }
+
+  /** The edge is the node's own, or that of a node for which it stands in now; else of one that has not failed so far. */
+  private isOwn({ arrivals }: SettlementTarget): boolean {
+    return arrivals.length === 0 || arrivals.some((arrival) => !arrival.ifRescued || this.isRescued(arrival));
+  }
+
+  private fireOver(target: SettlementTarget, passes: string[]): void {
+    const { when, turn, entry } = target;
+    if (when !== 'each') return this.fire(target, turnOfPasses(passes), passes, this.round + 1);
+    const name =
+      turn ?? turnOfEntry(passes, entry?.source ?? '', entry?.turn ?? '', entry?.plain ?? true);
+    if (target.fresh && this.wasReady(target.node, name, passes)) return;
+    this.fire(target, name, passes, this.round + 1);
+  }
+
+  private awaited({ node }: SettlementTarget): number {
+    return Number(this.ledger.get(field('m', node)) ?? 0);
+  }
+
+  private isRescued({ from, passes }: Arrival): boolean {
+    return this.ledger.get(field('b', from, this.ledger.resolve(passes).join(PASS_SEP))) !== undefined;
   }
 
   /** A `settled` join becomes ready once an edge into it was taken and no open turn leads to it any more. */
@@ -160,11 +181,11 @@ export class Advance {
   /** False if it does not count, or has counted before. */
   private arrive(target: SettlementTarget, arrival: Arrival): boolean {
     const passes = this.ledger.resolve(arrival.passes).join(PASS_SEP);
-    if (arrival.ifRescued && this.ledger.get(field('b', arrival.from, passes)) === undefined) return false;
+    if (arrival.ifRescued && !this.isRescued(arrival)) return false;
     if (target.unmarked) {
       if (!this.first) return false;
     } else {
-      const mark = field('a', target.node, arrival.from, passes);
+      const mark = field('a', target.node, arrival.from, passes, ...(target.gathers ? ['g'] : []));
       if (this.ledger.get(mark) !== undefined) return false;
       this.ledger.set(mark, '1');
     }

@@ -78,13 +78,13 @@ export function blueprintWarnings({ nodes }: BlueprintPlan): BlueprintWarning[] 
       warnings.push(`config.maxRetries of node '${id}' is 0: it never executes, and fails. 1 is one attempt.`);
     if (fallback && !nodes.has(fallback))
       warnings.push(
-        `config.fallback of node '${id}' is '${fallback}', which is no node of it: when '${id}' fails, so does the run.`,
+        `config.fallback of node '${id}' is '${fallback}', which is no node of it: unless a node has added a '${fallback}' at run time, the run fails when '${id}' does.`,
       );
     const ghost = predecessors.find((source) => !nodes.has(source));
     const waits = join === 'all' || !predecessors.some((source) => nodes.has(source));
     if (ghost !== undefined && waits && rescues.length === 0)
       warnings.push(
-        `an edge leads from '${ghost}', which is no node of it, to node '${id}': '${id}' waits for that, and never executes. Its runs complete without it.`,
+        `an edge leads from '${ghost}', which is no node of it, to node '${id}': '${id}' waits for that. Unless a node adds a '${ghost}' at run time, it never executes, and the runs complete without it.`,
       );
     return warnings.map((message) => ({ nodeId: id, message }));
   });

@@ -47,6 +47,8 @@ export interface BlueprintPlan {
   readonly hash: string;
   readonly blueprint: Readonly<WorkflowBlueprint>;
   readonly nodes: ReadonlyMap<string, PlanNode>;
+  /** By source, the edges from nodes that are none of the blueprint: they may be added to a run. */
+  readonly edgesOfAdded: ReadonlyMap<string, readonly EdgeDefinition[]>;
   readonly startNodeIds: readonly string[];
   readonly terminalNodeIds: readonly string[];
   readonly isDag: boolean;
@@ -117,6 +119,7 @@ export function planBlueprint(raw: WorkflowBlueprint, maxNodes = Infinity): Blue
     hash: createHash('sha256').update(stableJson(blueprint)).digest('hex'),
     blueprint,
     nodes,
+    edgesOfAdded: new Map([...outgoing].filter(([source]) => !ids.has(source))),
     startNodeIds,
     terminalNodeIds: analysis.terminalNodeIds,
     isDag: analysis.isDag,
@@ -173,7 +176,8 @@ function joinStrategyOf(definition: NodeDefinition): JoinStrategy {
   return strategy === 'any' || strategy === 'first' || strategy === 'settled' ? strategy : 'all';
 }
 
-function rescuedBy(id: string, nodes: readonly NodeDefinition[]): string[] {
+/** The nodes that this one stands in for, directly or as the fallback of their fallback. */
+export function rescuedBy(id: string, nodes: readonly NodeDefinition[]): string[] {
   const found: string[] = [];
   for (let open = [id]; open.length > 0;) {
     const rescuer = open.pop();

@@ -35,6 +35,7 @@ export function nodesFrom(plan: BlueprintPlan, starts: Iterable<string>, rows: r
     const node = plan.nodes.get(id);
     for (const next of [...(node?.targets ?? []), ...(node?.fallback === undefined ? [] : [node.fallback])])
       if (plan.nodes.has(next)) found.add(next);
+    for (const { target } of plan.edgesOfAdded.get(id) ?? []) if (plan.nodes.has(target)) found.add(target);
     for (const rescued of node?.rescues ?? [])
       for (const next of plan.nodes.get(rescued)?.targets ?? []) found.add(next);
     for (const row of rows) {

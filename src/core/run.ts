@@ -95,6 +95,8 @@ export interface TurnRecord {
   readonly taken: readonly string[];
   /** The fallback node that stands in for this failed one. */
   readonly rescuer?: string;
+  /** Nodes that were added to the run, with edges in the blueprint, that this one has stood in for. */
+  readonly rescuedAdded?: readonly string[];
   readonly dynamicNodes?: readonly NodeDefinition[];
   readonly batch?: BatchRecord;
   readonly gather?: string;

@@ -1,3 +1,4 @@
+import { addedNode, sharedPasses, type Source } from './added-nodes.js';
 import { workerPrefix, type BatchRecord } from './batch.js';
 import type { BatchStart } from './batch-items.js';
 import { sharedDepth, type Lead } from './leads.js';
@@ -116,59 +117,66 @@ export function settlementOf(plan: BlueprintPlan, row: TurnRecord, origin?: Orig
   const known = new Map(loops.map((loop, i) => [loop, row.passes[i] ?? null] as const));
   if (node?.isController) known.set(node.id, row.turn); // its own pass, even if a redelivery finds the loop in a later one
   const settling = (targets: readonly SettlementTarget[]) => settlingOf(plan, known, leads, targets);
-  if (!node) {
-    const rescuer = row.status === 'failed' ? plan.nodes.get(row.rescuer ?? '') : undefined;
-    const rescue = rescuer ? [rescueOf(plan, rescuer, known)] : [];
-    const targets = [...dynamicTargets(plan, row, known, origin, rescuer !== undefined), ...rescue];
-    const outcome = row.status === 'completed' ? 'completed' : rescuer ? 'rescued' : 'failed';
-    return { ...base, ...added, outcome, targets, ...settling(targets) };
-  }
-  const { targets, ...outcome } = outcomeOf(plan, node, row, known);
+  const source = node ?? addedNode(plan, row.nodeId, creator);
+  const { targets: own, ...outcome } = outcomeOf(plan, source, row, known);
+  const hasEdges = row.status === 'completed' && source.targets.length > 0;
+  const targets = node ? own : [...own, ...dynamicTargets(plan, row, known, origin, hasEdges)];
   return { ...base, ...added, ...outcome, targets, ...settling(targets) };
 }
 
 function outcomeOf(
   plan: BlueprintPlan,
-  node: PlanNode,
+  node: Source,
   row: TurnRecord,
   known: ReadonlyMap<string, string | null>,
 ): Pick<Settlement, 'outcome' | 'targets' | 'late' | 'rescuedPasses'> {
   const target = (id: string, taken: boolean, arrivals: readonly Arrival[]) =>
     targetOf(plan, node, row, known, id, taken, arrivals);
-  const own: Arrival = { from: node.id, passes: passesAround(node, known) };
+  const isAdded = !plan.nodes.has(node.id);
+  const own = (id: string): Arrival => {
+    const before = plan.nodes.get(id);
+    const passes = isAdded && before ? sharedPasses(node.loops, before, known) : passesAround(node, known);
+    return { from: node.id, passes };
+  };
   const rescued = node.rescues.flatMap((id): Arrival[] => {
     const other = plan.nodes.get(id);
     return other ? [{ from: id, passes: passesAround(other, known), ifRescued: true }] : [];
   });
+  const rescuedAdded = row.rescuedAdded ?? [];
+  const addedBefore = (id: string): Arrival[] => {
+    const target = plan.nodes.get(id);
+    const before = rescuedAdded.filter((other) => target?.predecessors.includes(other));
+    return target ? before.map((from) => ({ from, passes: sharedPasses(node.loops, target, known) })) : [];
+  };
   const inherited = node.rescues.flatMap((id) => plan.nodes.get(id)?.targets ?? []);
   const rescuedBefore = (id: string) => rescued.filter((a) => plan.nodes.get(id)?.predecessors.includes(a.from));
 
   if (row.status === 'completed') {
     const unused = unusedFallbackOf(plan, node);
-    const ids = new Set([...node.targets, ...inherited, ...(unused?.targets ?? []), ...row.taken]);
+    const taken = row.taken.filter((id) => plan.nodes.has(id));
+    const ofAdded = rescuedAdded.flatMap((id) => addedNode(plan, id, undefined).targets);
+    const ids = new Set([...node.targets, ...inherited, ...ofAdded, ...(unused?.targets ?? []), ...taken]);
     const targets = [...ids].map((id) => {
       const before = (from: string) => plan.nodes.get(id)?.predecessors.includes(from) ?? false;
       const arrivals = [
-        ...(before(node.id) ? [own] : []),
+        ...(before(node.id) ? [own(id)] : []),
         ...rescuedBefore(id),
+        ...addedBefore(id),
         ...(unused && before(unused.id) ? [{ from: unused.id, passes: passesAround(unused, known) }] : []),
       ];
-      return target(id, row.taken.includes(id), arrivals);
+      return target(id, taken.includes(id), arrivals);
     });
     return { outcome: 'completed', targets };
   }
-  if (row.rescuer !== undefined && plan.nodes.has(row.rescuer)) {
-    const rescuer = plan.nodes.get(row.rescuer) as PlanNode;
-    return {
-      outcome: 'rescued',
-      targets: [target(rescuer.id, true, [])],
-      rescuedPasses: own.passes,
-      late: {
-        rescuer: rescuer.id,
-        passes: passesAround(rescuer, known),
-        targets: node.targets.map((id) => target(id, false, [own])),
-      },
-    };
+  if (row.rescuer !== undefined) {
+    const rescuedPasses = passesAround(node, known);
+    const rescuer = plan.nodes.get(row.rescuer);
+    const told = node.targets.map((id) => target(id, false, [own(id)]));
+    // one that was added to the run became ready when it was added; which turn of it counts is not known
+    if (!rescuer) return { outcome: 'rescued', targets: told, rescuedPasses };
+    const targets = [target(rescuer.id, true, [])];
+    const late = { rescuer: rescuer.id, passes: passesAround(rescuer, known), targets: told };
+    return { outcome: 'rescued', targets, rescuedPasses, late };
   }
   // What failed has not completed; those whose last rescuer it was have, with the output null.
   return { outcome: 'failed', targets: [...new Set(inherited)].map((id) => target(id, false, rescuedBefore(id))) };
@@ -209,14 +217,14 @@ function settlingOf(
 }
 
 /** A fallback that nothing else leads to can no longer run once the only node that names it has completed. */
-function unusedFallbackOf(plan: BlueprintPlan, node: PlanNode): PlanNode | undefined {
+function unusedFallbackOf(plan: BlueprintPlan, node: Source): PlanNode | undefined {
   const fallback = node.fallback === undefined ? undefined : plan.nodes.get(node.fallback);
   return fallback && fallback.predecessors.length === 0 && fallback.rescues.length === 1 ? fallback : undefined;
 }
 
 function targetOf(
   plan: BlueprintPlan,
-  source: PlanNode,
+  source: Source,
   row: TurnRecord,
   known: ReadonlyMap<string, string | null>,
   id: string,
@@ -226,8 +234,7 @@ function targetOf(
   const node = plan.nodes.get(id) as PlanNode;
   const base = { ...baseOf(plan, node, known), taken, arrivals };
   const fresh = taken && isWithoutMatch(plan, source, row, id) ? { fresh: true as const } : {};
-  // A fallback is no join of its edges: failing is what leads to it.
-  if (row.rescuer === id) return { ...base, when: node.predecessors.length === 0 ? 'once' : 'joined' };
+  if (row.rescuer === id) return { ...base, ...asRescuer(node, row) };
   if (node.join === 'first') return { ...base, when: 'once' };
   if (node.join === 'settled') return { ...base, when: 'settled' };
   if (node.join !== 'any') return { ...base, when: 'joined' };
@@ -240,9 +247,9 @@ function targetOf(
 }
 
 /** No edge matched, and flowcraft went on to this target all the same: it does so once only. */
-function isWithoutMatch(plan: BlueprintPlan, source: PlanNode, row: TurnRecord, target: string): boolean {
+function isWithoutMatch(plan: BlueprintPlan, source: Source, row: TurnRecord, target: string): boolean {
   if (row.output === undefined) return true;
-  const edges = [source.id, ...source.rescues].flatMap((id) => plan.nodes.get(id)?.edges ?? []);
+  const edges = [...source.edges, ...source.rescues.flatMap((id) => plan.nodes.get(id)?.edges ?? [])];
   const matches = (action: string | undefined) => !action || action === row.action;
   return !edges.some((e) => e.target === target && matches(e.action));
 }
@@ -254,15 +261,16 @@ function dynamicTargets(
   row: TurnRecord,
   known: ReadonlyMap<string, string | null>,
   origin: Origin | undefined,
-  isRescued: boolean,
+  hasEdges: boolean,
 ): SettlementTarget[] {
   const gather = origin?.gather === undefined ? undefined : plan.nodes.get(origin.gather);
-  if (!gather || (row.status !== 'completed' && !isRescued)) return [];
+  if (!gather || (row.status !== 'completed' && row.rescuer === undefined)) return [];
   return [
     {
       ...baseOf(plan, gather, known),
       when: WHEN[gather.join],
-      taken: !gather.hasConditionalEntry,
+      // an edge of its own that was taken leads away from the gather
+      taken: hasEdges ? row.taken.includes(gather.id) : !gather.hasConditionalEntry,
       arrivals: [{ from: turnOfArrival(row.nodeId, row.turn), passes: [] }],
       ...(origin?.batch === undefined ? {} : { unmarked: true as const }),
       gathers: true,
@@ -271,10 +279,11 @@ function dynamicTargets(
   ];
 }
 
-/** The fallback of a dynamic node, a node of the blueprint: as with others, failing is what leads to it. */
-function rescueOf(plan: BlueprintPlan, rescuer: PlanNode, known: ReadonlyMap<string, string | null>): SettlementTarget {
-  const when = rescuer.predecessors.length === 0 ? 'once' : 'joined';
-  return { ...baseOf(plan, rescuer, known), when, taken: true, arrivals: [] };
+/** How a failure leads to a fallback: as a taken edge does, but that none of its predecessors has completed by it. */
+function asRescuer(rescuer: PlanNode, row: TurnRecord): Pick<SettlementTarget, 'when' | 'turn'> {
+  if (rescuer.join === 'any' && !rescuer.isController)
+    return { when: 'each', turn: turnOfArrival(row.nodeId, row.turn) };
+  return { when: rescuer.predecessors.length === 0 ? 'once' : 'joined' };
 }
 
 function baseOf(
@@ -292,15 +301,18 @@ function baseOf(
   };
 }
 
-function passesAround(node: PlanNode, known: ReadonlyMap<string, string | null>): PassRef[] {
+function passesAround(node: Pick<PlanNode, 'loops'>, known: ReadonlyMap<string, string | null>): PassRef[] {
   return node.loops.map((loop) => [loop, known.get(loop) ?? null] as const);
 }
 
 function groupsOf(plan: BlueprintPlan, node: PlanNode): string[][] {
   const groups = new Map<string, string[]>();
+  const add = (loops: readonly string[]) => groups.set(loops.join('\u001e'), [...loops]);
   for (const id of node.predecessors) {
-    const loops = [...(plan.nodes.get(id)?.loops ?? [])];
-    groups.set(loops.join('\u001e'), loops);
+    const other = plan.nodes.get(id);
+    if (other) add(other.loops);
+    // who adds it is not known: one within any of the loops around the node, or outside of them
+    else for (let depth = 0; depth <= node.loops.length; depth++) add(node.loops.slice(0, depth));
   }
   return [...groups.values()];
 }

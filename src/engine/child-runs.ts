@@ -4,6 +4,7 @@ import {
   FlowcraftError,
   type NodeClass,
   type NodeContext,
+  type NodeDefinition,
   type NodeResult,
   type WorkflowState,
 } from 'flowcraft';
@@ -103,7 +104,8 @@ export class ChildRuns {
       ...(run?.record.retries ? { retries: run.record.retries } : {}),
     };
     const childRunId = childRunIdOf(parent);
-    const options = run ? childOptions(run, nodeId) : {};
+    const definition = context.dependencies.runtime.blueprint.nodes.find(({ id }) => id === nodeId);
+    const options = run ? childOptions(run, definition ?? {}) : {};
     await starter.startChild(plan, childRunId, await initialContext(context, params, plan), parent, options);
     // whoever has ended the parent meanwhile did not know of this child
     await this.endOrphan(parent.runId, childRunId);
@@ -146,28 +148,32 @@ export class ChildRuns {
 
   private async settle(run: ActiveRun, row: TurnRecord, child: ActiveRun, parent: ParentTurn): Promise<WaitEnding> {
     const { store, persistence } = this.parts.sources;
-    const definition = run.plan.nodes.get(row.nodeId)?.definition;
     const record = await persistence.until(() => store.run(child.runId), { runId: child.runId });
     if (!record) return 'gone';
-    const params = (definition?.params ?? {}) as SubflowParams;
-    const retry = record.status === 'failed' && parent.attempt < (definition?.config?.maxRetries ?? 1);
-    const ending = await this.parts.waiting.settle(run, row, async (context) => {
-      if (retry) return this.again(run, child, parent);
-      if (record.status === 'completed')
-        return { status: 'completed', result: { output: await this.output(child, params, context) } };
-      return this.failure(run, child, record, definition?.config?.fallback);
+    let hasBegunAgain = false;
+    const ending = await this.parts.waiting.settle(run, row, async ({ definition, context }) => {
+      const { maxRetries = 1, fallback } = definition.config ?? {};
+      hasBegunAgain = record.status === 'failed' && parent.attempt < maxRetries;
+      if (hasBegunAgain) return this.again(run, child, parent, definition);
+      if (record.status !== 'completed') return this.failure(child, record, fallback);
+      const params = (definition.params ?? {}) as SubflowParams;
+      return { status: 'completed', result: { output: await this.output(child, params, context) } };
     });
     // the next child may have ended before its turn waited for it
-    if (ending === 'settled' && retry) await this.beganToWait(run, parent);
+    if (ending === 'settled' && hasBegunAgain) await this.beganToWait(run, parent);
     return ending;
   }
 
-  private async again(run: ActiveRun, child: ActiveRun, parent: ParentTurn): Promise<Execution> {
-    const policy = attemptPolicyOf(run.plan.nodes.get(parent.nodeId)?.definition ?? {});
-    const delayMs = Math.round(retryPauseMs(policy, parent.attempt, this.parts.random()));
+  private async again(
+    run: ActiveRun,
+    child: ActiveRun,
+    parent: ParentTurn,
+    definition: NodeDefinition,
+  ): Promise<Execution> {
+    const delayMs = Math.round(retryPauseMs(attemptPolicyOf(definition), parent.attempt, this.parts.random()));
     const next = { ...parent, attempt: parent.attempt + 1 };
     const childRunId = childRunIdOf(next);
-    const options = { ...childOptions(run, parent.nodeId), delayMs };
+    const options = { ...childOptions(run, definition), delayMs };
     await this.parts.starter.restartChild(child, childRunId, next, options);
     const details = { reason: 'subflow', childRunId };
     return { status: 'awaiting', result: undefined, details, attempts: next.attempt };
@@ -191,7 +197,6 @@ export class ChildRuns {
   }
 
   private async failure(
-    run: ActiveRun,
     child: ActiveRun,
     record: RunRecord,
     fallback: string | undefined,
@@ -201,13 +206,13 @@ export class ChildRuns {
       `Sub-workflow '${child.plan.id}' did not complete successfully. Status: ${record.status}. Error: ${first?.message ?? record.reason ?? 'Unknown error'}`,
       { cause: first ? Object.assign(new Error(first.message), { cause: first.cause }) : undefined, isFatal: false },
     );
-    return failed(run, error, fallback);
+    return failed(error, fallback);
   }
 }
 
 /** An attempt at a subflow is a run: what limits the one limits the other. */
-function childOptions(run: ActiveRun, nodeId: string): StartOptions {
-  const { timeoutMs } = attemptPolicyOf(run.plan.nodes.get(nodeId)?.definition ?? {});
+function childOptions(run: ActiveRun, definition: Pick<NodeDefinition, 'config'>): StartOptions {
+  const { timeoutMs } = attemptPolicyOf(definition);
   const { failurePolicy } = run.record.options ?? {};
   return { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(failurePolicy ? { failurePolicy } : {}) };
 }

@@ -11,6 +11,11 @@ export function errorRecord(error: unknown): ErrorRecord {
   return { message: messageOf(error), isFatal: error instanceof FlowcraftError && error.isFatal, cause: rootOf(error) };
 }
 
+/** An error that takes the place of another, and keeps what the node threw. */
+export function errorWithCause(message: string, { cause }: ErrorRecord): ErrorRecord {
+  return { message, isFatal: false, ...(cause ? { cause } : {}) };
+}
+
 function messageOf(error: unknown): string {
   const message = property(error, 'message');
   if (message !== undefined || error instanceof Error) return cut(textOf(message), MOST_MESSAGE_CHARACTERS);

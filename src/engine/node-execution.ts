@@ -132,17 +132,17 @@ export async function executeNode(flowcraft: FlowcraftRuntime, request: Executio
     // An aroundNode hook lets the failure of next() through; that must not hide the fallback.
     const { fallback } = definition.config ?? {};
     if (watch.fallback && fallback !== undefined && isExecutionFailure(error, definition.id))
-      return ended(failed(run, error, fallback));
-    return ended(attempts.later ? paused(attempts.later) : failed(run, error));
+      return ended(failed(error, fallback));
+    return ended(attempts.later ? paused(attempts.later) : failed(error));
   }
-  if (outcome.status === 'failed') return ended(attempts.later ? paused(attempts.later) : failed(run, outcome.error));
-  if (outcome.status === 'failed_with_fallback') return ended(failed(run, outcome.error, outcome.fallbackNodeId));
+  if (outcome.status === 'failed') return ended(attempts.later ? paused(attempts.later) : failed(outcome.error));
+  if (outcome.status === 'failed_with_fallback') return ended(failed(outcome.error, outcome.fallbackNodeId));
   const result = outcome.result as NodeResult | undefined;
   if (!within.state.isAwaiting()) return ended({ status: 'completed', result });
   const details = (within.state.getAwaitingDetails(definition.id) ?? { reason: 'external_event' }) as AwaitingDetails;
   context.changes.delete('_awaitingNodeIds');
   context.changes.delete('_awaitingDetails');
-  return ended(limitedWait(run, definition, details, result, request.clock.now()));
+  return ended(limitedWait(definition, details, result, request.clock.now()));
 }
 
 /** The node is tried again after a pause. */
@@ -153,7 +153,6 @@ function paused({ at, error }: { at: number; error: unknown }): Execution {
 
 /** A node that waits for an answer may set a time limit to that: `params.timeoutMs`. */
 function limitedWait(
-  run: ActiveRun,
   definition: NodeDefinition,
   details: AwaitingDetails,
   result: NodeResult | undefined,
@@ -164,7 +163,7 @@ function limitedWait(
   const isAction = timeoutAction === undefined || typeof timeoutAction === 'string';
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0 && timeoutMs <= LONGEST_WAIT_MS) || !isAction) {
     const problem = isAction ? 'params.timeoutMs must be milliseconds, from 0' : 'params.timeoutAction must be a text';
-    return failed(run, new FlowcraftError(`Node '${definition.id}' cannot wait: ${problem}.`, { isFatal: true }));
+    return failed(new FlowcraftError(`Node '${definition.id}' cannot wait: ${problem}.`, { isFatal: true }));
   }
   return { status: 'awaiting', result, details: { ...details, wakeUpAt: new Date(now + timeoutMs).toISOString() } };
 }
@@ -230,17 +229,7 @@ function isExecutionFailure(error: unknown, nodeId: string): boolean {
   return error instanceof FlowcraftError && error.message === `Node '${nodeId}' execution failed`;
 }
 
-/** A failure, as the rest of the run sees it. */
-export function failed(run: ActiveRun, error: unknown, fallback?: string): Execution {
-  if (fallback === undefined) return { status: 'failed', error: errorRecord(error) };
-  if (run.plan.nodes.has(fallback)) return { status: 'failed', error: errorRecord(error), rescuer: fallback };
-  const { cause } = errorRecord(error);
-  return {
-    status: 'failed',
-    error: {
-      message: `Fallback node '${fallback}' not found in blueprint.`,
-      isFatal: false,
-      ...(cause ? { cause } : {}),
-    },
-  };
+/** A failure, as the rest of the run sees it, if the run has such a fallback. */
+export function failed(error: unknown, fallback?: string): Execution {
+  return { status: 'failed', error: errorRecord(error), ...(fallback === undefined ? {} : { rescuer: fallback }) };
 }

@@ -2,7 +2,6 @@ import { ErrorCode, FlowcraftKafkaError } from '../core/errors.js';
 import { OutcomeRefusedError } from '../core/limit-errors.js';
 import type { TurnRecord } from '../core/run.js';
 import type { TurnWrite } from '../ports/run-store.js';
-import type { ActiveRun } from './active-run.js';
 import { errorRecord } from './node-error.js';
 import { failureWrite, type TurnFacts } from './turn-commit.js';
 import { WorkerStopping } from './turn-claimer.js';
@@ -26,9 +25,11 @@ export function isRefusal(error: unknown): boolean {
   return !(error instanceof Error && error.name === 'ResponseError');
 }
 
-/** What is recorded in place of such an outcome: the node has failed, and its fallback steps in if it has one. */
+/**
+ * What is recorded in place of such an outcome: the node has failed, and its fallback steps in if it has one.
+ * @param fallback a node of the run
+ */
 export function refusedOutcome(
-  run: ActiveRun,
   facts: TurnFacts,
   fallback: string | undefined,
   error: unknown,
@@ -37,7 +38,7 @@ export function refusedOutcome(
   const { cause } = errorRecord(error);
   const own = error instanceof FlowcraftKafkaError ? error : new OutcomeRefusedError(facts.nodeId, { cause: error });
   const write = failureWrite(facts, { ...errorRecord(own), ...(cause ? { cause } : {}) });
-  if (fallback === undefined || !run.plan.nodes.has(fallback)) return write;
+  if (fallback === undefined) return write;
   const record: TurnRecord = { ...write.record, rescuer: fallback, output: encodedNull };
   return { ...write, record, values: [{ key: `_outputs.${facts.nodeId}`, value: encodedNull }] };
 }

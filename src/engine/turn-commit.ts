@@ -5,7 +5,7 @@ import { ContextTooLargeError } from '../core/limit-errors.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { TurnWrite, ValueWrite } from '../ports/run-store.js';
 import { batchOf } from './batch-nodes.js';
-import type { EdgeDecision } from './edge-decision.js';
+import { NO_EDGES, type EdgeDecision } from './edge-decision.js';
 import type { Execution } from './node-execution.js';
 import type { RunContext } from './run-context.js';
 
@@ -22,8 +22,6 @@ export interface TurnFacts extends TurnName {
   readonly startedAt: number;
   readonly endedAt: number;
 }
-
-const NO_EDGES: EdgeDecision = { taken: [], inputs: new Map() };
 
 /**
  * All that a settled turn writes, from what its node's code did. Nothing is written twice: a large output stands in the
@@ -69,7 +67,7 @@ export function turnWrite(
     writes,
     inputsWritten: [...edges.inputs.keys()],
     ...(output === undefined ? {} : { output }),
-    ...details(execution),
+    ...details(execution, edges),
   };
   const write = { runId, record, values, ...(ahead.length > 0 ? { ahead } : {}) };
   assertSize(write, maxBytes);
@@ -112,7 +110,7 @@ function outputText(
   return codec.encode(execution.result.output, `The output of node '${nodeId}'`, ids);
 }
 
-function details(execution: Execution): Partial<TurnRecord> {
+function details(execution: Execution, edges: EdgeDecision): Partial<TurnRecord> {
   if (execution.status === 'failed') {
     return { error: execution.error, ...(execution.rescuer === undefined ? {} : { rescuer: execution.rescuer }) };
   }
@@ -120,12 +118,13 @@ function details(execution: Execution): Partial<TurnRecord> {
     return { awaiting: execution.details, ...(execution.error ? { error: execution.error } : {}) };
   const result: NodeResult | undefined = execution.result;
   const gather = (result?.output as { gatherNodeId?: unknown } | null | undefined)?.gatherNodeId;
-  const dynamic = result?.dynamicNodes ?? [];
+  const dynamic = edges.dynamicNodes ?? result?.dynamicNodes ?? [];
   const batch = batchOf(result);
   return {
     // flowcraft takes any value, and finds no edge for one that is no text
     ...(typeof result?.action === 'string' && result.action !== '' ? { action: result.action } : {}),
     ...(dynamic.length > 0 ? { dynamicNodes: dynamic } : {}),
+    ...(edges.rescuedAdded ? { rescuedAdded: edges.rescuedAdded } : {}),
     ...(batch ? { batch } : {}),
     ...(typeof gather === 'string' && (batch || dynamic.length > 0) ? { gather } : {}),
   };

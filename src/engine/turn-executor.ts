@@ -9,8 +9,9 @@ import { FIRST_TURN } from '../core/turns.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { StoredValue, TurnWrite } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
+import { AddedNodes } from './added-nodes.js';
 import { assertDynamicNodes } from './dynamic-nodes.js';
-import { decideEdges } from './edge-decision.js';
+import { decideEdges, NO_EDGES, type EdgeDecision } from './edge-decision.js';
 import type { LimitSettings } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { LeaseKeeper } from './lease-keeper.js';
@@ -23,9 +24,16 @@ import type { WebhookEndpoints } from './webhook-endpoints.js';
 
 const CREATORS_KEPT = 200;
 
+/** A node whose wait ends. */
+export interface WaitingNode {
+  readonly definition: NodeDefinition;
+  readonly context: RunContext;
+}
+
 /** Runs the code of a claimed turn and works out what it writes. */
 export class TurnExecutor {
   private readonly creators = new LRUCache<string, TurnRecord>({ max: CREATORS_KEPT });
+  private readonly added: AddedNodes;
 
   constructor(
     private readonly flowcraft: FlowcraftRuntime,
@@ -36,7 +44,9 @@ export class TurnExecutor {
     private readonly worker: string,
     private readonly limits: LimitSettings,
     private readonly webhooks: WebhookEndpoints,
-  ) {}
+  ) {
+    this.added = new AddedNodes(sources.store, sources.persistence);
+  }
 
   /** The definition of a node: of the blueprint, or of the turn that added it to the run. */
   async definition(run: ActiveRun, nodeId: string, origin: Origin | undefined): Promise<NodeDefinition | undefined> {
@@ -71,6 +81,7 @@ export class TurnExecutor {
     before?: TurnRecord,
   ): Promise<{ write: TurnWrite; hasRead: boolean; inTime: () => boolean } | undefined> {
     const { runId } = run;
+    const gather = grant.origin?.gather;
     const claim = this.leases.hold(runId, name.nodeId, name.turn, grant.token, grant.askedAt);
     const context = new RunContext(run, this.sources);
     const startedAt = before?.startedAt ?? this.clock.now();
@@ -102,7 +113,7 @@ export class TurnExecutor {
         webhooks: this.webhooks.within(run, { nodeId: name.nodeId, passes: grant.passes }),
       });
       if (signal.aborted) return undefined;
-      const write = await this.ended(run, definition, executed, context, facts(executed.attempts));
+      const write = await this.ended(run, definition, executed, context, facts(executed.attempts), gather);
       return { write, hasRead: context.hasRead, inTime: () => this.clock.now() < claim.validUntil };
     } finally {
       this.leases.release(claim);
@@ -144,7 +155,7 @@ export class TurnExecutor {
     run: ActiveRun,
     row: TurnRecord,
     grant: Pick<Grant, 'token' | 'claims' | 'origin'>,
-    decide: (context: RunContext) => Promise<Execution>,
+    decide: (waiting: WaitingNode) => Promise<Execution>,
   ): Promise<TurnWrite> {
     const { runId } = run;
     const context = new RunContext(run, this.sources);
@@ -152,12 +163,12 @@ export class TurnExecutor {
     if (!definition) throw new Error(`Node '${row.nodeId}' is not in the blueprint of run '${runId}'.`);
     const signal = new AbortController().signal;
     const within = this.flowcraft.executionContext(run.plan.blueprint, context, run.executionId, signal);
-    const execution = await decide(context);
+    const execution = await decide({ definition, context });
     const attempts = (execution.status === 'awaiting' && execution.attempts) || row.attempts;
     const ending = { execution, within, attempts };
     const endedAt = this.clock.now();
     const facts: TurnFacts = { ...row, runId, token: grant.token, claims: grant.claims, attempts, endedAt };
-    return this.ended(run, definition, ending, context, facts);
+    return this.ended(run, definition, ending, context, facts, grant.origin?.gather);
   }
 
   private async readInputs(
@@ -195,15 +206,17 @@ export class TurnExecutor {
     executed: Executed,
     context: RunContext,
     facts: TurnFacts,
+    gather: string | undefined,
   ): Promise<TurnWrite> {
-    const { execution, within } = executed;
-    const node = run.plan.nodes.get(definition.id);
-    let edges: Awaited<ReturnType<typeof decideEdges>> = { taken: [], inputs: new Map() };
+    const { within } = executed;
+    const execution = await this.added.checked(run, executed.execution);
+    let edges: EdgeDecision = NO_EDGES;
     try {
       if (execution.status === 'completed') {
         assertDynamicNodes(execution.result?.dynamicNodes, this.limits.maxFanOut, facts);
         if (execution.result) await within.state.addCompletedNode(definition.id, execution.result.output);
-        if (node) edges = await decideEdges(this.flowcraft, run, node, execution.result, within, context);
+        const node = await this.added.deciding(run, definition);
+        edges = await decideEdges(this.flowcraft, run, node, execution.result, within, context, gather);
       } else if (execution.status === 'failed' && execution.rescuer !== undefined) {
         await within.state.addCompletedNode(definition.id, null);
       }
@@ -215,9 +228,16 @@ export class TurnExecutor {
   }
 
   /** The node has failed because what it came to can't be stored. */
-  refused(run: ActiveRun, facts: TurnFacts, definition: NodeDefinition | undefined, error: unknown): TurnWrite {
+  async refused(
+    run: ActiveRun,
+    facts: TurnFacts,
+    definition: NodeDefinition | undefined,
+    error: unknown,
+  ): Promise<TurnWrite> {
     const encodedNull = this.sources.codec.encode(null, facts.nodeId);
-    return refusedOutcome(run, facts, definition?.config?.fallback, error, encodedNull);
+    const fallback = definition?.config?.fallback;
+    const isThere = fallback !== undefined && (await this.added.has(run, fallback));
+    return refusedOutcome(facts, isThere ? fallback : undefined, error, encodedNull);
   }
 }
 

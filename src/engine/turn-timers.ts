@@ -1,3 +1,4 @@
+import type { NodeDefinition } from 'flowcraft';
 import { isEndStatus, isRetry, wakeUpTime, type TurnRecord } from '../core/run.js';
 import { turnTimer, type Timer } from '../core/timer.js';
 import type { Clock } from '../ports/clock.js';
@@ -52,7 +53,7 @@ export class TurnTimers {
     const due = wakeUpTime(row);
     if (due === undefined || due > timer.due) return 'over';
     if (isRetry(row)) return this.retry(run, row, due);
-    const ending = await waiting.settle(run, row, async () => this.ending(run, row));
+    const ending = await waiting.settle(run, row, async ({ definition }) => this.ending(definition, row));
     return ending === 'taken' ? 'later' : ending === 'settled' ? 'fired' : 'over';
   }
 
@@ -64,12 +65,10 @@ export class TurnTimers {
   }
 
   /** How a wait ends by its timer: a sleep hands on its input, a wait with a time limit takes an action of its own. */
-  private ending(run: ActiveRun, row: TurnRecord): Execution {
+  private ending({ params }: NodeDefinition, row: TurnRecord): Execution {
     const output = row.output === undefined ? undefined : this.parts.sources.codec.decode(row.output);
     if (row.awaiting?.reason !== 'external_event') return { status: 'completed', result: { output } };
-    const { timeoutAction = TIMEOUT_ACTION } = (run.plan.nodes.get(row.nodeId)?.definition.params ?? {}) as {
-      timeoutAction?: string;
-    };
+    const { timeoutAction = TIMEOUT_ACTION } = (params ?? {}) as { timeoutAction?: string };
     return { status: 'completed', result: { output, action: timeoutAction } };
   }
 }

@@ -40,7 +40,7 @@ export class TurnWriter {
       if (!isRefusal(error)) throw error;
       this.logger.error('What a node came to could not be stored: it has failed.', { ...ids, error });
       const definition = await this.executor.definition(run, record.nodeId, origin);
-      const refused = this.executor.refused(run, { runId, ...record }, definition, error);
+      const refused = await this.executor.refused(run, { runId, ...record }, definition, error);
       return this.persistence.until(attempt(refused), ids);
     }
   }

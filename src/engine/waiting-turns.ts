@@ -10,8 +10,7 @@ import type { Finisher } from './finisher.js';
 import type { Execution } from './node-execution.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
-import type { RunContext } from './run-context.js';
-import type { TurnExecutor } from './turn-executor.js';
+import type { TurnExecutor, WaitingNode } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
 import type { TurnSettler } from './turn-settler.js';
 
@@ -58,7 +57,7 @@ export class WaitingTurns {
   async settle(
     run: ActiveRun,
     row: TurnRecord,
-    ending: (context: RunContext) => Promise<Execution>,
+    ending: (waiting: WaitingNode) => Promise<Execution>,
   ): Promise<WaitEnding> {
     const { store, queue, executor, settler, rebuilder, finisher, persistence } = this.parts;
     const { runId } = run;

@@ -36,10 +36,14 @@ export class Answers {
   /** Asks again, with nodes that take other times. */
   async more(from: number, count: number): Promise<void> {
     for (let seed = from; seed < from + count; seed++) {
-      const uneven = seed % 3 !== 0;
-      await this.ask({ seed, uneven, ...(seed % 5 === 0 ? { concurrency: 1 } : { concurrency: 64 }) });
-      await this.ask({ seed: seed + 1_000_000, uneven, onArrival: true });
+      await this.inRounds(seed);
+      await this.ask({ seed: seed + 1_000_000, uneven: seed % 3 !== 0, onArrival: true });
     }
+  }
+
+  /** Asks again as flowcraft is, which processes no result before all of its round are there. */
+  async inRounds(seed: number): Promise<void> {
+    await this.ask({ seed, uneven: seed % 3 !== 0, ...(seed % 5 === 0 ? { concurrency: 1 } : { concurrency: 64 }) });
   }
 
   /** Where none of flowcraft's answers has what this outcome has. */

@@ -107,12 +107,21 @@ class RepairedOrchestrator implements IOrchestrator {
   }
 
   private tellAnyJoins(blueprint: WorkflowBlueprint, traverser: GraphTraverser): void {
+    const rescued = new Set<string>();
+    const marks = traverser.markNodeCompleted.bind(traverser);
+    traverser.markNodeCompleted = (nodeId, result, nextNodes) => {
+      if (result?._fallbackExecuted) rescued.add(nodeId);
+      marks(nodeId, result, nextNodes);
+    };
     for (const { id, config } of blueprint.nodes) {
-      if (config?.fallback === undefined) continue;
+      const rescuer = config?.fallback;
+      if (rescuer === undefined) continue;
       for (const { source, target } of blueprint.edges) {
         const join = blueprint.nodes.find((n) => n.id === target);
-        if (source === id && join?.config?.joinStrategy === 'any')
-          traverser.getAllPredecessors().get(target)?.add(config.fallback);
+        const before = traverser.getAllPredecessors().get(target);
+        if (source !== id || join?.config?.joinStrategy !== 'any' || !before) continue;
+        const isBefore = before.has.bind(before);
+        before.has = (other) => isBefore(other) || (other === rescuer && rescued.has(id));
       }
     }
   }

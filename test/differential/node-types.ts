@@ -102,6 +102,20 @@ const functions: Record<string, NodeFunction> = {
       inputs: params['node'],
     })),
   })),
+  /** Adds nodes as `params.adds` writes them. */
+  adds: define(async ({ input, params }) => ({
+    output:
+      params['gather'] === undefined ? digest(params, input) % 1000 : { gatherNodeId: params['gather'] },
+    dynamicNodes: structuredClone(params['adds']) as object[],
+    ...(params['action'] === undefined ? {} : { action: params['action'] }),
+  })),
+  /** Writes keys that are none of its own, of which two have the name of an output. */
+  write: define(async ({ params, context }) => {
+    for (const [key, value] of Object.entries(params['values'] as object))
+      if (value === null) await context.delete(key as never);
+      else await context.set(key as never, value as unknown);
+    return params['without'] === true ? undefined : { output: 'written' };
+  }),
   /** Stands in for a wait: what it is answered, without waiting. */
   answered: define(async ({ params }) => {
     const { output, action } = params['answer'] as { output: unknown; action?: string };

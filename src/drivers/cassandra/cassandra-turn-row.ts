@@ -9,6 +9,7 @@ type Detail = Pick<
   | 'action'
   | 'taken'
   | 'rescuer'
+  | 'rescuedAdded'
   | 'dynamicNodes'
   | 'batch'
   | 'gather'
@@ -37,8 +38,8 @@ export const TURN_COLUMNS = [
 
 /** The run, the columns, and the stamp of the write. No column is ever null: see the schema. An empty text stands for what is absent. */
 export function turnParams(runId: string, record: TurnRecord, stamp: Stamp): unknown[] {
-  const { passes, action, taken, rescuer, dynamicNodes, batch, gather, writes, inputsWritten, error, awaiting } =
-    record;
+  const { passes, action, taken, rescuer, rescuedAdded, dynamicNodes, batch, gather, writes, inputsWritten } = record;
+  const { error, awaiting } = record;
   const detail: Detail = {
     passes,
     taken,
@@ -46,6 +47,7 @@ export function turnParams(runId: string, record: TurnRecord, stamp: Stamp): unk
     inputsWritten,
     action,
     rescuer,
+    rescuedAdded,
     dynamicNodes,
     batch,
     gather,

@@ -204,13 +204,22 @@ local function raise(mark, at)
   if not before or tonumber(before) < highest then set(mark, number(highest)) end
 end
 
+local function awaited(target)
+  return tonumber(get(field('m', target.node)) or '0')
+end
+
+local function isRescued(arrival)
+  return get(field('b', arrival.from, table.concat(resolve(arrival.passes), PASS_SEP)))
+end
+
 local function arrive(target, arrival)
   local passes = table.concat(resolve(arrival.passes), PASS_SEP)
-  if arrival.ifRescued and not get(field('b', arrival.from, passes)) then return false end
+  if arrival.ifRescued and not isRescued(arrival) then return false end
   if target.unmarked then
     if not isFirst then return false end
   else
     local mark = field('a', target.node, arrival.from, passes)
+    if target.gathers then mark = field(mark, 'g') end
     if get(mark) then return false end
     set(mark, '1')
   end
@@ -237,35 +246,59 @@ local function arrived(target, passes)
   return sum
 end
 
+local function isDirect(target)
+  if target.when ~= 'joined' then return true end
+  local hasCompleted = false
+  for _, arrival in ipairs(target.arrivals) do
+    if not arrival.ifRescued then hasCompleted = true end
+  end
+  return target.need <= 1 and hasCompleted and awaited(target) == 0 and not target.gathers
+end
+
+local function isOwn(target)
+  if #target.arrivals == 0 then return true end
+  for _, arrival in ipairs(target.arrivals) do
+    if not arrival.ifRescued or isRescued(arrival) then return true end
+  end
+  return false
+end
+
+local function fireOver(target, passes, joined)
+  local arrived = turnOfPasses(passes)
+  if target.when == 'each' then
+    arrived = target.turn or turnOfEntry(passes, target.entry)
+    if target.fresh and wasReady(target.node, arrived, joined) then return end
+  end
+  fire(target, arrived, joined, round + 1)
+end
+
 local function tell(target, late)
   local passes = resolve(target.passes)
   local joined = table.concat(passes, PASS_SEP)
-  if target.when == 'each' then
-    local arrived = target.turn or turnOfEntry(passes, target.entry)
-    local again = target.fresh and wasReady(target.node, arrived, joined)
-    if target.taken and not again then fire(target, arrived, joined, round + 1) end
-    return
-  end
+  local mark = field('k', target.node, joined)
   if target.when == 'settled' then
-    if target.taken then raise(field('k', target.node, joined)) end
+    if target.taken then raise(mark) end
     return
   end
-  local turnName = turnOfPasses(passes)
-  local awaited = tonumber(get(field('m', target.node)) or '0')
-  local direct = target.when == 'once' or (target.need <= 1 and awaited == 0 and not target.gathers)
-  if direct and target.taken then
-    fire(target, turnName, joined, round + 1)
-    return
+  if isDirect(target) then
+    if target.taken and not isOwn(target) then
+      raise(mark)
+      return
+    end
+    local taken = target.taken
+    if late then taken = tonumber(get(mark) or '-1') >= round end
+    if taken then fireOver(target, passes, joined) end
+    if taken or target.when ~= 'joined' then return end
   end
-  local taken, last = field('k', target.node, joined), field('r', target.node, joined)
+  local last = field('r', target.node, joined)
   for _, arrival in ipairs(target.arrivals) do
     if arrive(target, arrival) then raise(last, arrival.ifRescued and roundOf(arrival) or round) end
   end
-  if target.taken or (late and isFirst and get(taken)) then raise(taken) end
-  local takenIn = tonumber(get(taken) or '-1')
+  if target.taken then raise(mark) end
+  local takenIn = tonumber(get(mark) or '-1')
   if takenIn < tonumber(get(last) or '0') then return end
-  if tonumber(get(field('d', target.node)) or '0') < awaited then return end
-  if arrived(target, passes) >= target.need then fire(target, turnName, joined, takenIn + 1) end
+  if tonumber(get(field('d', target.node)) or '0') < awaited(target) then return end
+  if arrived(target, passes) >= target.need then fire(target, turnOfPasses(passes), joined, takenIn + 1) end
 end
 
 local function review(target)
