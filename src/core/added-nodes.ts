@@ -22,5 +22,7 @@ export function sharedPasses(
   target: PlanNode,
   known: ReadonlyMap<string, string | null>,
 ): PassRef[] {
-  return target.loops.slice(0, sharedDepth(loops, target.loops)).map((loop) => [loop, known.get(loop) ?? null] as const);
+  return target.loops
+    .slice(0, sharedDepth(loops, target.loops))
+    .map((loop) => [loop, known.get(loop) ?? null] as const);
 }

@@ -126,8 +126,7 @@ export class Advance {
   private fireOver(target: SettlementTarget, passes: string[]): void {
     const { when, turn, entry } = target;
     if (when !== 'each') return this.fire(target, turnOfPasses(passes), passes, this.round + 1);
-    const name =
-      turn ?? turnOfEntry(passes, entry?.source ?? '', entry?.turn ?? '', entry?.plain ?? true);
+    const name = turn ?? turnOfEntry(passes, entry?.source ?? '', entry?.turn ?? '', entry?.plain ?? true);
     if (target.fresh && this.wasReady(target.node, name, passes)) return;
     this.fire(target, name, passes, this.round + 1);
   }

@@ -7,8 +7,9 @@ import type { TurnName } from './run.js';
  * - rows over it: one for each key that was set or deleted since, with the stamp of the write.
  *
  * flowcraft stores a node's output twice, as `_outputs.X` and as `X`. Here only the row `_outputs.X` is written, and
- * `X` reads as its alias, until somebody sets or deletes `X` itself later: of the two rows the newer one holds, and
- * `_outputs.X` if they are equally new. The base has no aliases: an `_outputs.X` in it is what the caller put there.
+ * `X` reads as its alias, until somebody sets or deletes `X` itself later: of the two rows the newer one holds. A node
+ * that writes an `_outputs.X` that is not its output writes `X`, too, as it is: of two rows that are equally new, `X`
+ * itself holds. The base has no aliases: an `_outputs.X` in it is what the caller put there.
  *
  * All functions are pure; rows are any objects of the shape of the port's `StoredValue`.
  */
@@ -50,6 +51,13 @@ function aliasedKey(key: string): string | undefined {
   return reserved ? undefined : OUTPUT_KEY_PREFIX + key;
 }
 
+/** The key that is an alias of this one; none if this one is no output, or of nothing that a node can be called. */
+export function aliasOf(key: string): string | undefined {
+  if (!key.startsWith(OUTPUT_KEY_PREFIX)) return undefined;
+  const alias = key.slice(OUTPUT_KEY_PREFIX.length);
+  return aliasedKey(alias) === undefined ? undefined : alias;
+}
+
 /** The keys of the rows that decide what `key` holds: read these, then `resolve`. */
 export function lookupKeys(key: string): string[] {
   const aliased = aliasedKey(key);
@@ -89,9 +97,8 @@ export function overlay(rows: Iterable<ContextRow>, base: ReadonlyMap<string, st
   for (const row of rows) {
     if (isInternalKey(row.key)) continue;
     offer(row.key, row);
-    if (!row.key.startsWith(OUTPUT_KEY_PREFIX)) continue;
-    const alias = row.key.slice(OUTPUT_KEY_PREFIX.length);
-    if (aliasedKey(alias) !== undefined) offer(alias, row);
+    const alias = aliasOf(row.key);
+    if (alias !== undefined) offer(alias, row);
   }
   const context = new Map<string, Resolved>();
   for (const [key, text] of base) if (!isInternalKey(key)) context.set(key, { value: text });
@@ -103,10 +110,10 @@ export function overlay(rows: Iterable<ContextRow>, base: ReadonlyMap<string, st
   return context;
 }
 
-/** Of a key's own row and the output that it is an alias of, the newer holds; the output if they are equally new. */
+/** Of a key's own row and the output that it is an alias of, the newer holds; its own if they are equally new. */
 function isOver(row: ContextRow, other: ContextRow): boolean {
   if (row.stamp !== other.stamp) return row.stamp > other.stamp;
-  return row.key.length > other.key.length;
+  return row.key.length < other.key.length;
 }
 
 function contentOf(row: ContextRow): Resolved | undefined {

@@ -26,7 +26,7 @@ export function restamp(
   for (const { stamp, ...value } of values) written[ownerOf(ordered, value.key, stamp)]?.push(value);
   return ordered.map((row, i) => {
     const record = { ...row, token: first + i };
-    const own = written[i] ?? [];
+    const own = (written[i] ?? []).filter((value) => !isUnderOutput(value, row));
     const ahead = own.filter(({ key }) => key.startsWith(ITEM_KEY_PREFIX));
     if (ahead.length === 0) return { record, values: own };
     return { record, values: own.filter(({ key }) => !key.startsWith(ITEM_KEY_PREFIX)), ahead };
@@ -46,6 +46,12 @@ function ownerOf(ordered: readonly TurnRecord[], key: string, stamp: number): nu
   }
   for (let i = low; ordered[i]?.token === stamp; i++) if (writes(ordered[i], key)) return i;
   return Math.min(low, ordered.length - 1);
+}
+
+/** What an earlier row has left under the name of the node: older than the node's output, whose alias that name is. */
+function isUnderOutput({ key }: Omit<ContextRow, 'stamp'>, row: TurnRecord): boolean {
+  const hasOutput = row.output !== undefined && row.status !== 'awaiting';
+  return hasOutput && key === row.nodeId && !row.writes.includes(key);
 }
 
 function writes(row: TurnRecord | undefined, key: string): boolean {

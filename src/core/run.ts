@@ -68,6 +68,9 @@ export type TurnStatus = 'completed' | 'failed' | 'awaiting' | 'cancelled' | 're
 /** What a failed node waits for that is tried again after a long pause. The run works on, as far as others can tell. */
 export const RETRY = 'retry';
 
+/** What a node waits for whose child run is under way. */
+export const SUBFLOW = 'subflow';
+
 export interface AwaitingDetails {
   readonly reason: string;
   /** ISO 8601. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   BaseNode,
   FlowcraftError,
@@ -12,19 +11,23 @@ import { attemptPolicyOf, retryPauseMs } from '../core/attempts.js';
 import { BlueprintNotFoundError } from '../core/errors.js';
 import { assertContextKey } from '../core/identifiers.js';
 import type { BlueprintPlan } from '../core/plan.js';
-import { isEndStatus, type ParentTurn, type RunRecord, type TurnName, type TurnRecord } from '../core/run.js';
+import { isEndStatus, SUBFLOW, type ParentTurn, type RunRecord, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
 import type { Interrupted } from './cut-short.js';
 import type { Finisher } from './finisher.js';
-import { failed, type Execution, type TurnInfo } from './node-execution.js';
+import type { FlowcraftRuntime } from './flowcraft-runtime.js';
+import { concludeNode } from './node-conclusion.js';
+import type { Execution, TurnInfo } from './node-execution.js';
 import { RunContext, type ContextSources } from './run-context.js';
 import type { RunEnder } from './run-ender.js';
 import type { RunStarter, StartOptions } from './run-starter.js';
+import { childRunIdOf, handOver, initialContext, type SubflowParams } from './subflow-values.js';
 import type { WaitEnding, WaitingTurns } from './waiting-turns.js';
 
 export interface ChildRunParts {
+  readonly flowcraft: FlowcraftRuntime;
   readonly runs: ActiveRuns;
   readonly catalog: BlueprintCatalog;
   readonly starter: RunStarter;
@@ -110,7 +113,7 @@ export class ChildRuns {
     // whoever has ended the parent meanwhile did not know of this child
     await this.endOrphan(parent.runId, childRunId);
     const state = context.dependencies.workflowState as WorkflowState<Record<string, unknown>>;
-    await state.markAsAwaiting(nodeId, { reason: 'subflow', childRunId });
+    await state.markAsAwaiting(nodeId, { reason: SUBFLOW, childRunId });
   }
 
   /** The child runs of turns that were interrupted by the end of their run end with it. */
@@ -151,13 +154,19 @@ export class ChildRuns {
     const record = await persistence.until(() => store.run(child.runId), { runId: child.runId });
     if (!record) return 'gone';
     let hasBegunAgain = false;
-    const ending = await this.parts.waiting.settle(run, row, async ({ definition, context }) => {
-      const { maxRetries = 1, fallback } = definition.config ?? {};
-      hasBegunAgain = record.status === 'failed' && parent.attempt < maxRetries;
-      if (hasBegunAgain) return this.again(run, child, parent, definition);
-      if (record.status !== 'completed') return this.failure(child, record, fallback);
-      const params = (definition.params ?? {}) as SubflowParams;
-      return { status: 'completed', result: { output: await this.output(child, params, context) } };
+    const ending = await this.parts.waiting.settle(run, row, async (waiting) => {
+      const { config = {}, params = {} } = waiting.definition;
+      hasBegunAgain = record.status === 'failed' && parent.attempt < (config.maxRetries ?? 1);
+      if (hasBegunAgain) return this.again(run, child, parent, waiting.definition);
+      const { flowcraft } = this.parts;
+      if (record.status !== 'completed') {
+        const failure = await this.failure(child, record);
+        return concludeNode(flowcraft, run, waiting, async () => Promise.reject(failure));
+      }
+      const values = await this.valuesOf(child);
+      return concludeNode(flowcraft, run, waiting, async ({ context }) => ({
+        output: await handOver(child.plan, values, params as SubflowParams, context),
+      }));
     });
     // the next child may have ended before its turn waited for it
     if (ending === 'settled' && hasBegunAgain) await this.beganToWait(run, parent);
@@ -174,39 +183,26 @@ export class ChildRuns {
     const next = { ...parent, attempt: parent.attempt + 1 };
     const childRunId = childRunIdOf(next);
     const options = { ...childOptions(run, definition), delayMs };
+    const { nodeId, attempt } = parent;
+    const { executionId, plan } = run;
+    const payload = { nodeId, attempt, executionId, blueprintId: plan.id };
+    await this.parts.flowcraft.emit({ type: 'node:retry', payload });
     await this.parts.starter.restartChild(child, childRunId, next, options);
-    const details = { reason: 'subflow', childRunId };
+    const details = { reason: SUBFLOW, childRunId };
     return { status: 'awaiting', result: undefined, details, attempts: next.attempt };
   }
 
-  /** As SubflowNode hands a subflow's outcome to its parent. */
-  private async output(child: ActiveRun, params: SubflowParams, parentContext: RunContext): Promise<unknown> {
-    const context: Record<string, unknown> = {
-      ...(await new RunContext(child, this.parts.sources).toJSON()),
-      _executionId: child.executionId,
-    };
-    const own = (key: string) => (Object.hasOwn(context, key) ? context[key] : undefined);
-    if (params.outputs) {
-      for (const [key, from] of Object.entries(params.outputs))
-        await parentContext.set(key, own(`_outputs.${from}`) ?? own(from));
-      return context;
-    }
-    const ends = child.plan.terminalNodeIds;
-    if (ends.length === 1) return context[`_outputs.${ends[0]}`];
-    return Object.fromEntries(ends.map((id) => [id, context[`_outputs.${id}`]]));
+  /** The context that the child has ended with. */
+  private async valuesOf(child: ActiveRun): Promise<Record<string, unknown>> {
+    return { ...(await new RunContext(child, this.parts.sources).toJSON()), _executionId: child.executionId };
   }
 
-  private async failure(
-    child: ActiveRun,
-    record: RunRecord,
-    fallback: string | undefined,
-  ): Promise<Execution> {
+  private async failure(child: ActiveRun, record: RunRecord): Promise<FlowcraftError> {
     const [first] = await this.parts.finisher.errors(child.runId);
-    const error = new FlowcraftError(
+    return new FlowcraftError(
       `Sub-workflow '${child.plan.id}' did not complete successfully. Status: ${record.status}. Error: ${first?.message ?? record.reason ?? 'Unknown error'}`,
       { cause: first ? Object.assign(new Error(first.message), { cause: first.cause }) : undefined, isFatal: false },
     );
-    return failed(error, fallback);
   }
 }
 
@@ -215,38 +211,4 @@ function childOptions(run: ActiveRun, definition: Pick<NodeDefinition, 'config'>
   const { timeoutMs } = attemptPolicyOf(definition);
   const { failurePolicy } = run.record.options ?? {};
   return { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(failurePolicy ? { failurePolicy } : {}) };
-}
-
-interface SubflowParams {
-  readonly blueprintId?: string;
-  readonly inputs?: Readonly<Record<string, string>>;
-  readonly outputs?: Readonly<Record<string, string>>;
-}
-
-/** As SubflowNode makes a subflow's context. */
-async function initialContext(
-  context: NodeContext,
-  params: SubflowParams,
-  plan: BlueprintPlan,
-): Promise<Record<string, unknown>> {
-  const initial = new Map<string, unknown>();
-  if (params.inputs) {
-    for (const [key, from] of Object.entries(params.inputs)) {
-      const value: unknown = await context.context.get(from);
-      initial.set(key, value === undefined ? await context.context.get(`_outputs.${from}`) : value);
-    }
-  } else if (context.input !== undefined) {
-    const targets = new Set(plan.blueprint.edges.map((e) => e.target));
-    for (const { id } of plan.blueprint.nodes) if (!targets.has(id)) initial.set(`_inputs.${id}`, context.input);
-  }
-  return Object.fromEntries(initial);
-}
-
-/** A function of what it stands for, so that a repeated execution of the node finds the child that it has started. */
-function childRunIdOf({ runId, nodeId, turn, rootRunId, attempt, retries }: ParentTurn): string {
-  const digest = createHash('sha256')
-    .update([runId, nodeId, turn, attempt, ...(retries ? [retries] : [])].join('\u001f'))
-    .digest('base64url')
-    .slice(0, 20);
-  return `${rootRunId.slice(0, 100)}.${digest}`;
 }

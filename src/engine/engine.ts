@@ -201,6 +201,7 @@ export class Engine {
       options,
     });
     const children = new ChildRuns({
+      flowcraft,
       runs,
       catalog: this.catalog,
       starter,

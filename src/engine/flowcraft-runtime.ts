@@ -14,6 +14,7 @@ import {
   type RuntimeOptions,
   type WorkflowBlueprint,
 } from 'flowcraft';
+import { isInternalKey } from '../core/context-view.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 import { evaluatorFor } from './own-property-evaluator.js';
@@ -63,6 +64,8 @@ export class FlowcraftRuntime {
     const eventBus: IEventBus = {
       emit: async (event) => {
         if (!given.eventBus && this.listeners.size === 0) return;
+        // the engine's own keys are nobody else's business
+        if (event.type === 'context:change' && isInternalKey(event.payload.key)) return;
         const stamped = { ...event, timestamp: new Date(this.clock.now()).toISOString() };
         for (const listener of this.listeners) listener(stamped);
         try {

@@ -1,5 +1,6 @@
 import {
   FlowcraftError,
+  type FlowcraftEvent,
   type NodeDefinition,
   type NodeExecutionResult,
   type NodeResult,
@@ -8,9 +9,10 @@ import {
 import { attemptPolicyOf, type AttemptPolicy } from '../core/attempts.js';
 import { overrideKey } from '../core/context-view.js';
 import { idempotencyKey } from '../core/identifiers.js';
-import { RETRY, type AwaitingDetails, type ErrorRecord, type TurnName } from '../core/run.js';
+import { RETRY, SUBFLOW, type AwaitingDetails, type ErrorRecord, type TurnName } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { ActiveRun } from './active-run.js';
+import { callExecutor } from './executor-call.js';
 import type { ExecutionContext, FlowcraftRuntime } from './flowcraft-runtime.js';
 import { NodeAttempts } from './node-attempts.js';
 import { errorRecord } from './node-error.js';
@@ -118,31 +120,46 @@ export async function executeNode(flowcraft: FlowcraftRuntime, request: Executio
     wrap: (implementation) => attempts.wrap(implementation),
   });
   introduce(within, request);
-  const watch = watchExecution(within, definition.id, attempts);
+  const isBegun = () => hasBegunRun(within, definition.id);
+  within.services.middleware = within.services.middleware.map((own) => ({
+    ...(own.beforeNode ? { beforeNode: own.beforeNode } : {}),
+    ...(own.aroundNode ? { aroundNode: own.aroundNode } : {}),
+    ...(own.afterNode ? { afterNode: async (...told) => (isBegun() ? undefined : own.afterNode?.(...told)) } : {}),
+  }));
+  const outcome = await callExecutor(flowcraft, {
+    within,
+    definition,
+    input: () => runtime.resolveNodeInput(definition.id, blueprint, within.state.getContext()),
+    hear: (event) => (isBegun() && event.type === 'node:finish' ? undefined : heard(event, attempts)),
+  });
   const ended = (execution: Execution): Executed => ({ execution, within, attempts: attempts.made });
-  let outcome: NodeExecutionResult;
-  try {
-    const executor = runtime.getExecutorForNode(definition.id, within) as {
-      execute(input: unknown): Promise<NodeExecutionResult>;
-    };
-    outcome = await executor.execute(
-      await runtime.resolveNodeInput(definition.id, blueprint, within.state.getContext()),
-    );
-  } catch (error) {
-    // An aroundNode hook lets the failure of next() through; that must not hide the fallback.
-    const { fallback } = definition.config ?? {};
-    if (watch.fallback && fallback !== undefined && isExecutionFailure(error, definition.id))
-      return ended(failed(error, fallback));
-    return ended(attempts.later ? paused(attempts.later) : failed(error));
-  }
-  if (outcome.status === 'failed') return ended(attempts.later ? paused(attempts.later) : failed(outcome.error));
-  if (outcome.status === 'failed_with_fallback') return ended(failed(outcome.error, outcome.fallbackNodeId));
+  if (outcome.status === 'failed' && attempts.later) return ended(paused(attempts.later));
+  if (outcome.status !== 'success' || !within.state.isAwaiting()) return ended(executionOf(outcome));
   const result = outcome.result as NodeResult | undefined;
-  if (!within.state.isAwaiting()) return ended({ status: 'completed', result });
   const details = (within.state.getAwaitingDetails(definition.id) ?? { reason: 'external_event' }) as AwaitingDetails;
   context.changes.delete('_awaitingNodeIds');
   context.changes.delete('_awaitingDetails');
   return ended(limitedWait(definition, details, result, request.clock.now()));
+}
+
+/** What a call of flowcraft's executor came to. */
+export function executionOf(outcome: NodeExecutionResult): Execution {
+  if (outcome.status === 'failed') return failed(outcome.error);
+  if (outcome.status === 'failed_with_fallback') return failed(outcome.error, outcome.fallbackNodeId);
+  return { status: 'completed', result: outcome.result as NodeResult | undefined };
+}
+
+/** Its code has ended, but not what it stands for: others are told of its end when that has come. */
+function hasBegunRun({ state }: ExecutionContext, nodeId: string): boolean {
+  const details = state.getAwaitingDetails(nodeId) as AwaitingDetails | undefined;
+  return state.isAwaiting() && details?.reason === SUBFLOW;
+}
+
+/** An attempt that is followed by a later one counts as no failure. */
+function heard(event: FlowcraftEvent, { later, made }: NodeAttempts): FlowcraftEvent {
+  if (event.type !== 'node:error' || !later) return event;
+  const { nodeId, executionId, blueprintId } = event.payload;
+  return { type: 'node:retry', payload: { nodeId, attempt: made, executionId, blueprintId } };
 }
 
 /** The node is tried again after a pause. */
@@ -186,7 +203,8 @@ async function effectiveDefinition({ run, definition, context }: ExecutionReques
   return { ...definition, inputs: `_inputs.${definition.id}` };
 }
 
-function withNode(blueprint: Readonly<WorkflowBlueprint>, definition: NodeDefinition): WorkflowBlueprint {
+/** The blueprint with this definition of a node. */
+export function withNode(blueprint: Readonly<WorkflowBlueprint>, definition: NodeDefinition): WorkflowBlueprint {
   const at = blueprint.nodes.findIndex((n) => n.id === definition.id);
   if (at >= 0 && blueprint.nodes[at] === definition) return blueprint;
   const nodes = at < 0 ? [...blueprint.nodes, definition] : blueprint.nodes.with(at, definition);
@@ -204,29 +222,6 @@ function introduce(execution: ExecutionContext, request: ExecutionRequest): void
     attempt: attemptsBefore + 1,
   };
   execution.services.dependencies = { webhooks, ...execution.services.dependencies, turn };
-}
-
-/** Notices a fallback that middleware hides, and lets an attempt that is followed by a later one count as no failure. */
-function watchExecution(within: ExecutionContext, nodeId: string, attempts: NodeAttempts): { fallback: boolean } {
-  const watch = { fallback: false };
-  const { eventBus } = within.services;
-  within.services.eventBus = {
-    emit: (event) => {
-      if (event.type === 'node:fallback' && event.payload.nodeId === nodeId) watch.fallback = true;
-      if (event.type !== 'node:error' || event.payload.nodeId !== nodeId || !attempts.later)
-        return eventBus.emit(event);
-      const { executionId, blueprintId } = event.payload;
-      return eventBus.emit({
-        type: 'node:retry',
-        payload: { nodeId, attempt: attempts.made, executionId, blueprintId },
-      });
-    },
-  };
-  return watch;
-}
-
-function isExecutionFailure(error: unknown, nodeId: string): boolean {
-  return error instanceof FlowcraftError && error.message === `Node '${nodeId}' execution failed`;
 }
 
 /** A failure, as the rest of the run sees it, if the run has such a fallback. */

@@ -1,5 +1,5 @@
 import type { IAsyncContext, PatchOperation } from 'flowcraft';
-import { isInternalKey, lookupKeys, overlay, resolve, type Resolved } from '../core/context-view.js';
+import { aliasOf, isInternalKey, lookupKeys, overlay, resolve, type Resolved } from '../core/context-view.js';
 import { ContextKeyRefusedError } from '../core/errors.js';
 import { assertContextKey } from '../core/identifiers.js';
 import type { TurnName } from '../core/run.js';
@@ -92,6 +92,20 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     }
   }
 
+  /**
+   * flowcraft has a node's output under two keys; here the node's id is an alias of `_outputs.<id>`. What this turn has
+   * set `_outputs.<id>` to is no output of that node, so the id keeps what it holds.
+   * @param nodeId whose output is written with this turn, if it has one
+   */
+  async keepAliases(nodeId: string | undefined): Promise<void> {
+    const written = [...this.changes.keys()].flatMap((key) => aliasOf(key) ?? []);
+    const kept = written.filter((alias) => alias !== nodeId && !this.changes.has(alias));
+    for (const alias of kept) {
+      const text = await this.text(alias);
+      this.changes.set(alias, text === undefined ? 'deleted' : { value: this.sources.codec.decode(text) });
+    }
+  }
+
   /** The whole context. Costs a read of all values of the run, once a turn. */
   async toJSON(): Promise<Record<string, unknown>> {
     const whole = await (this.whole ??= this.readWhole());
@@ -99,7 +113,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     for (const [key, text] of whole) all.set(key, this.sources.codec.decode(text));
     for (const [key, change] of this.changes) {
       if (change === 'deleted') all.delete(key);
-      else all.set(key, change.value);
+      else if (!isInternalKey(key)) all.set(key, change.value);
     }
     return Object.fromEntries(all);
   }

@@ -47,9 +47,10 @@ export function turnWrite(
     output === undefined || output.length <= INLINE_CHARACTERS
       ? { key, value: output ?? codec.encode(undefined, key) }
       : { key, ref: { nodeId, turn } };
-  if (output !== undefined && execution.status !== 'awaiting') values.push(asOutput(`_outputs.${nodeId}`));
+  const isWritten = hasOutput(execution);
+  if (isWritten) values.push(asOutput(`_outputs.${nodeId}`));
   for (const [key, change] of context.changes) {
-    if (outputKeys.includes(key) && execution.status !== 'awaiting' && output !== undefined) continue;
+    if (isWritten && outputKeys.includes(key)) continue;
     const input = edges.inputs.get(key);
     const goesAhead = key.startsWith(ITEM_KEY_PREFIX);
     if (!input && !goesAhead) writes.push(key);
@@ -97,6 +98,12 @@ export function failureWrite(facts: TurnFacts, error: ErrorRecord): TurnWrite {
     error,
   };
   return { runId: facts.runId, record, values: [] };
+}
+
+/** Whether the node's output is written: that of one which waits is when it goes on. */
+export function hasOutput(execution: Execution): boolean {
+  if (execution.status === 'failed') return execution.rescuer !== undefined;
+  return execution.status === 'completed' && execution.result !== undefined;
 }
 
 function outputText(

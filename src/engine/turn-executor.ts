@@ -19,7 +19,7 @@ import { executeNode, inputKeys, mayBeOverridden, type Executed, type Execution 
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
 import { isRefusal, refusedOutcome } from './refused-outcome.js';
 import type { Grant } from './turn-claimer.js';
-import { INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
+import { hasOutput, INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
 import type { WebhookEndpoints } from './webhook-endpoints.js';
 
 const CREATORS_KEPT = 200;
@@ -220,6 +220,7 @@ export class TurnExecutor {
       } else if (execution.status === 'failed' && execution.rescuer !== undefined) {
         await within.state.addCompletedNode(definition.id, null);
       }
+      await context.keepAliases(hasOutput(execution) ? definition.id : undefined);
       return turnWrite(facts, execution, edges, context, this.sources.codec, this.limits.maxContextBytes);
     } catch (error) {
       if (!isRefusal(error)) throw error;

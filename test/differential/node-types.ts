@@ -104,8 +104,7 @@ const functions: Record<string, NodeFunction> = {
   })),
   /** Adds nodes as `params.adds` writes them. */
   adds: define(async ({ input, params }) => ({
-    output:
-      params['gather'] === undefined ? digest(params, input) % 1000 : { gatherNodeId: params['gather'] },
+    output: params['gather'] === undefined ? digest(params, input) % 1000 : { gatherNodeId: params['gather'] },
     dynamicNodes: structuredClone(params['adds']) as object[],
     ...(params['action'] === undefined ? {} : { action: params['action'] }),
   })),

@@ -47,8 +47,14 @@ const groups: Record<string, Record<string, [text: string, specs?: Specs]>> = {
     'with a condition that holds': ['c d>z?result.output>=0', { c: adds('d') }],
     'with a condition that does not hold': ['c d>z?result.output<0', { c: adds('d') }],
     'from each of several': ['c d1>z d2>z', { c: adds('d1', 'd2'), z: { inputs: { a: 'd1', b: 'd2' } } }],
-    'beside the node that gathers it': ['c>g d>z g>e', { c: { ...adds('d'), params: { ...adds('d').params, gather: 'g' } } }],
-    'to the node that gathers it': ['c>g d>g g>e', { c: { ...adds('d'), params: { ...adds('d').params, gather: 'g' } } }],
+    'beside the node that gathers it': [
+      'c>g d>z g>e',
+      { c: { ...adds('d'), params: { ...adds('d').params, gather: 'g' } } },
+    ],
+    'to the node that gathers it': [
+      'c>g d>g g>e',
+      { c: { ...adds('d'), params: { ...adds('d').params, gather: 'g' } } },
+    ],
     'from one that fails': ['c d>z', { c: adds({ id: 'd', uses: 'fail' }) }],
     'in a loop': [
       's>l l>c:continue c>x x>z d>z z>l l>e:break',
@@ -89,12 +95,13 @@ const groups: Record<string, Record<string, [text: string, specs?: Specs]>> = {
     ],
     'from one that is rescued, to a join': [
       'c c>x x>x2 x2>x3 d>z x3>z f p',
-      { c: adds({ id: 'd', ...rescuedBy('f') } as NodeDefinition), p: rescuedBy('f', 'mix'), z: { inputs: { f: 'f', x: 'x3' } } },
+      {
+        c: adds({ id: 'd', ...rescuedBy('f') } as NodeDefinition),
+        p: rescuedBy('f', 'mix'),
+        z: { inputs: { f: 'f', x: 'x3' } },
+      },
     ],
-    'by its action': [
-      'c d>y:x d>z:y',
-      { c: adds({ id: 'd', uses: 'choose', params: { actions: ['x'] } }) },
-    ],
+    'by its action': ['c d>y:x d>z:y', { c: adds({ id: 'd', uses: 'choose', params: { actions: ['x'] } }) }],
     'by an action that another has': [
       'c d>y:y d>z',
       { c: adds({ id: 'd', uses: 'choose', params: { actions: ['x'] } }) },
@@ -122,10 +129,7 @@ const groups: Record<string, Record<string, [text: string, specs?: Specs]>> = {
     'before a success': ['s>f s>a a>b b>x x>z', { x: rescuedBy('f', 'mix') }],
     'before the failure of a predecessor of a join': ['s>f s>a a>b b>x x>z s>y y>z', { x: rescuedBy('f') }],
     'before a failure, at an any join': ['s>f s>a a>b b>x x>z', { x: rescuedBy('f'), z: any }],
-    'before one of two failures': [
-      's>x1 s>a a>b b>c c>x2 x1>z1 x2>z2 f',
-      { x1: rescuedBy('f'), x2: rescuedBy('f') },
-    ],
+    'before one of two failures': ['s>x1 s>a a>b b>c c>x2 x1>z1 x2>z2 f', { x1: rescuedBy('f'), x2: rescuedBy('f') }],
     'before a failure and a success': [
       's>x1 s>a a>b b>c c>x2 x1>z1 x2>z2 f',
       { x1: rescuedBy('f'), x2: rescuedBy('f', 'mix') },
@@ -167,7 +171,11 @@ const groups: Record<string, Record<string, [text: string, specs?: Specs]>> = {
     ],
     'the output of a later node': [
       'w>x x>l l>m',
-      { w: { uses: 'write', params: { values: { '_outputs.l': 1 } } }, x: look('l', '_outputs.l'), m: look('l', '_outputs.l') },
+      {
+        w: { uses: 'write', params: { values: { '_outputs.l': 1 } } },
+        x: look('l', '_outputs.l'),
+        m: look('l', '_outputs.l'),
+      },
     ],
     'its own output': [
       'w>l',

@@ -48,10 +48,10 @@ describe('a key of the context', () => {
     expect(resolve('a', [row('a', 1), row('_outputs.a', 2)], base)).toEqual({ value: '{"v":"_outputs.a@2"}' });
   });
 
-  it('holds the output when both were written by the same turn, in whatever order the rows come', () => {
+  it('holds what was written under its own name when both were written by the same turn, in whatever order the rows come', () => {
     const rows = [row('a', 5), row('_outputs.a', 5)];
-    expect(resolve('a', rows, base)).toEqual({ value: '{"v":"_outputs.a@5"}' });
-    expect(resolve('a', rows.reverse(), base)).toEqual({ value: '{"v":"_outputs.a@5"}' });
+    expect(resolve('a', rows, base)).toEqual({ value: '{"v":"a@5"}' });
+    expect(resolve('a', rows.reverse(), base)).toEqual({ value: '{"v":"a@5"}' });
   });
 
   it('is absent once deleted, though the base has it', () => {

@@ -375,6 +375,36 @@ describe('rescue', () => {
     );
   });
 
+  it('by a fallback that is an any join runs it for each failure', () => {
+    const [fallback, joinStrategy] = ['f', 'any'] as const;
+    const shape = blueprint('each', 'a>b a>c b>d c>e f', {
+      b: { config: { fallback } },
+      c: { config: { fallback } },
+      f: { config: { joinStrategy } },
+    });
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const walk = walkIn(new LedgerWalk(planBlueprint(shape), fails('b', 'c')), order);
+        const executed = new Set(walk.executed);
+        expect([...executed].filter((turn) => turn.startsWith('f@')).sort()).toEqual(['f@b', 'f@c']);
+        expect([...executed]).toEqual(expect.arrayContaining(['d@1', 'e@1']));
+      }),
+    );
+  });
+
+  it('by a fallback that has run before does not go on, unless the failure came in an earlier round', () => {
+    const early = blueprint('early', 's>f s>a a>b b>x x>z', { x: { config: { fallback: 'f' } } });
+    const late = blueprint('late', 's>x s>a a>b b>f x>z', { x: { config: { fallback: 'f' } } });
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        const executed = (shape: typeof early) =>
+          walkIn(new LedgerWalk(planBlueprint(shape), fails('x')), order).executed;
+        expect(executed(early)).not.toContain('z@1');
+        expect(executed(late)).toContain('z@1');
+      }),
+    );
+  });
+
   it('by the fallback of a fallback completes the first node', () => {
     const bp = blueprint('chain', 'a>b b>d a>c c>d f g', {
       b: { config: { fallback: 'f' } },

@@ -37,6 +37,15 @@ describe('rows under new tokens', () => {
     expect(restamped.map((r) => r.values.map((v) => v.key))).toEqual([['left'], []]);
   });
 
+  it('leave behind what such a row has left under the name of a node that has an output since', () => {
+    const rows = [turnRecord('x', { token: 9, output: '{"v":1}' })];
+    const values = [
+      { key: 'x', value: 'left', stamp: 3 },
+      { key: '_outputs.x', value: '{"v":1}', stamp: 9 },
+    ];
+    expect(restamp(rows, values, FIRST).map((r) => r.values.map((v) => v.key))).toEqual([['_outputs.x']]);
+  });
+
   it('leave what every key holds as it was', () => {
     const stamps = fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 12 });
     const cells = fc.array(

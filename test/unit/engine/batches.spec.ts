@@ -73,9 +73,10 @@ describe('a batch', () => {
   let log: string[];
   let open: number;
   let mostOpen: number;
+  let keys: string[];
 
   beforeEach(async () => {
-    [log, open, mostOpen] = [[], 0, 0];
+    [log, open, mostOpen, keys] = [[], 0, 0, []];
     const registry: Record<string, NodeFunction> = {
       double: async ({ input }) => ({ output: Number(input) * 2 }),
       logged: async ({ input }) => {
@@ -139,7 +140,11 @@ describe('a batch', () => {
       nested,
     ];
     test = await startApp({
-      runtime: { registry, blueprints: Object.fromEntries(blueprints.map((b) => [b.id, b])) },
+      runtime: {
+        registry,
+        blueprints: Object.fromEntries(blueprints.map((b) => [b.id, b])),
+        eventBus: { emit: (event) => void (event.type === 'context:change' && keys.push(event.payload.key)) },
+      },
       limits: { maxTurnsPerRun: 200 },
     });
   });
@@ -148,6 +153,12 @@ describe('a batch', () => {
   it('gathers the results in the order of the items', async () => {
     const { result } = await test.run('plain', { items: [3, 1, 2] });
     expect(result?.context).toMatchObject({ out: [6, 2, 4], z: 12, s_currentIndex: 3, g_hasMore: false });
+  });
+
+  it('tells the event bus of no key that is its own', async () => {
+    await test.run('plain', { items: [1, 2] });
+    expect(keys).toContain('s_currentIndex');
+    expect(keys.filter((key) => key.startsWith('\u0001'))).toEqual([]);
   });
 
   it('of nothing goes on at once', async () => {

@@ -1,0 +1,46 @@
+import { FlowcraftError, type FlowcraftEvent, type NodeDefinition, type NodeExecutionResult } from 'flowcraft';
+import type { ExecutionContext, FlowcraftRuntime } from './flowcraft-runtime.js';
+
+export interface ExecutorCall {
+  readonly within: ExecutionContext;
+  readonly definition: NodeDefinition;
+  readonly input: () => Promise<unknown>;
+  /** What others hear in place of an event about the node; undefined: nothing. */
+  readonly hear: (event: FlowcraftEvent) => FlowcraftEvent | undefined;
+}
+
+/**
+ * flowcraft's executor primitive: the node's code with its attempts, middleware and events. Does not reject, and an
+ * aroundNode hook that lets the failure of `next()` through does not hide the fallback.
+ */
+export async function callExecutor(
+  { runtime }: FlowcraftRuntime,
+  { within, definition, input, hear }: ExecutorCall,
+): Promise<NodeExecutionResult> {
+  const { id, config } = definition;
+  let hasFallback = false;
+  const { eventBus } = within.services;
+  within.services.eventBus = {
+    emit: async (event) => {
+      const isOwn = 'nodeId' in event.payload && event.payload.nodeId === id;
+      if (isOwn && event.type === 'node:fallback') hasFallback = true;
+      const heard = isOwn ? hear(event) : event;
+      if (heard) await eventBus.emit(heard);
+    },
+  };
+  try {
+    const executor = runtime.getExecutorForNode(id, within) as {
+      execute(input: unknown): Promise<NodeExecutionResult>;
+    };
+    return await executor.execute(await input());
+  } catch (error) {
+    const fallbackNodeId = config?.fallback;
+    if (hasFallback && fallbackNodeId !== undefined && isExecutionFailure(error, id))
+      return { status: 'failed_with_fallback', fallbackNodeId, error: error as FlowcraftError };
+    return { status: 'failed', error: error as FlowcraftError };
+  }
+}
+
+function isExecutionFailure(error: unknown, nodeId: string): boolean {
+  return error instanceof FlowcraftError && error.message === `Node '${nodeId}' execution failed`;
+}
