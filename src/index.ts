@@ -117,12 +117,13 @@ export { DecryptionFailedError, EncryptionKeyUnknownError } from './core/encrypt
 export type { ValueCipher } from './core/value-cipher.js';
 export {
   ContextTooLargeError,
-  OutcomeRefusedError,
-  WriteTooLargeError,
   DynamicNodeInvalidError,
   FanOutTooLargeError,
   ForeignContextInvalidError,
+  OutcomeRefusedError,
+  SubflowTooDeepError,
   ValueTooDeepError,
+  WriteTooLargeError,
 } from './core/limit-errors.js';
 export { WebhookTargetInvalidError, WebhookUrlUnknownError } from './core/webhook-errors.js';
 export type { AwaitingDetails, EndStatus, RunStatus } from './core/run.js';

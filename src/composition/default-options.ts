@@ -29,6 +29,7 @@ export const DEFAULT_OPTIONS = {
     maxFanOut: 10_000,
     maxBlueprintNodes: 5_000,
     maxTurnsPerRun: 10_000,
+    maxSubflowDepth: 100,
   },
   reconciler: {
     enabled: true,

@@ -72,6 +72,24 @@ export class FanOutTooLargeError extends FlowcraftKafkaError {
   }
 }
 
+/** How many of a chain are named at each of its ends. */
+const NAMED = 4;
+
+/** A subflow would be started deeper than `limits.maxSubflowDepth`: most likely one that starts itself without an end. */
+export class SubflowTooDeepError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.SubflowTooDeep;
+  /** @param chain the blueprints, from that of the run at the top to the one that would be started */
+  constructor(maxDepth: number, chain: readonly string[], options: FlowcraftKafkaErrorOptions) {
+    const left = chain.length - 2 * NAMED;
+    const named = left > 1 ? [...chain.slice(0, NAMED), undefined, ...chain.slice(-NAMED)] : chain;
+    const text = named.map((id) => (id === undefined ? `... (${left} more)` : `'${id}'`)).join(' > ');
+    super(
+      `Node '${options.nodeId}' would start a subflow more than limits.maxSubflowDepth (${maxDepth}) levels deep: ${text}. Check the condition that should end the recursion, or raise the limit.`,
+      options,
+    );
+  }
+}
+
 /** A node returned `dynamicNodes` that can't be nodes of a run. */
 export class DynamicNodeInvalidError extends FlowcraftKafkaError {
   readonly code = ErrorCode.DynamicNodeInvalid;

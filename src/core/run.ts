@@ -16,6 +16,8 @@ export interface ParentTurn {
   readonly turn: string;
   /** The run at the top: its id is the execution id of all runs below it. */
   readonly rootRunId: string;
+  /** How many levels the child lies below the run at the top; absent in runs that are older than this: taken for 1. */
+  readonly depth?: number;
   /** Counts from 1: a failed child is started again as often as the node may be tried. */
   readonly attempt: number;
   /** How often the parent had been retried when the child was started; absent: never. */

@@ -9,9 +9,10 @@ import {
 } from 'flowcraft';
 import { attemptPolicyOf, retryPauseMs } from '../core/attempts.js';
 import { BlueprintNotFoundError } from '../core/errors.js';
+import { SubflowTooDeepError } from '../core/limit-errors.js';
 import { assertContextKey } from '../core/identifiers.js';
 import type { BlueprintPlan } from '../core/plan.js';
-import { isEndStatus, SUBFLOW, type ParentTurn, type RunRecord, type TurnName, type TurnRecord } from '../core/run.js';
+import { isEndStatus, SUBFLOW, type ParentTurn, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
@@ -23,7 +24,7 @@ import type { Execution, TurnInfo } from './node-execution.js';
 import { RunContext, type ContextSources } from './run-context.js';
 import type { RunEnder } from './run-ender.js';
 import type { RunStarter, StartOptions } from './run-starter.js';
-import { childRunIdOf, handOver, initialContext, type SubflowParams } from './subflow-values.js';
+import { childRunIdOf, failureOf, handOver, initialContext, type SubflowParams } from './subflow-values.js';
 import type { WaitEnding, WaitingTurns } from './waiting-turns.js';
 
 export interface ChildRunParts {
@@ -37,6 +38,8 @@ export interface ChildRunParts {
   readonly sources: ContextSources;
   readonly clock: Clock;
   readonly leaseMs: number;
+  /** Levels of subflows below a run. */
+  readonly maxDepth: number;
   readonly random: () => number;
 }
 
@@ -103,9 +106,11 @@ export class ChildRuns {
       nodeId,
       turn: turn.turn,
       rootRunId: run?.executionId ?? turn.runId,
+      depth: depthOf(run) + 1,
       attempt: 1,
       ...(run?.record.retries ? { retries: run.record.retries } : {}),
     };
+    if (run) await this.assertDepth(run, nodeId, plan.id);
     const childRunId = childRunIdOf(parent);
     const definition = context.dependencies.runtime.blueprint.nodes.find(({ id }) => id === nodeId);
     const options = run ? childOptions(run, definition ?? {}) : {};
@@ -114,6 +119,20 @@ export class ChildRuns {
     await this.endOrphan(parent.runId, childRunId);
     const state = context.dependencies.workflowState as WorkflowState<Record<string, unknown>>;
     await state.markAsAwaiting(nodeId, { reason: SUBFLOW, childRunId });
+  }
+
+  /** Of a subflow that is too deep nothing has been written, and no attempt at it or at those above could be better. */
+  private async assertDepth(run: ActiveRun, nodeId: string, blueprintId: string): Promise<void> {
+    const { runs, sources, maxDepth } = this.parts;
+    if (depthOf(run) < maxDepth) return;
+    const chain = [blueprintId];
+    for (let above: ActiveRun | undefined = run; above;) {
+      chain.unshift(above.plan.id);
+      const runId: string | undefined = above.record.parent?.runId;
+      above = runId === undefined ? undefined : await sources.persistence.until(() => runs.find(runId), { runId });
+    }
+    const cause = new SubflowTooDeepError(maxDepth, chain, { runId: run.runId, nodeId });
+    throw new FlowcraftError(cause.message, { isFatal: true, cause });
   }
 
   /** The child runs of turns that were interrupted by the end of their run end with it. */
@@ -153,14 +172,16 @@ export class ChildRuns {
     const { store, persistence } = this.parts.sources;
     const record = await persistence.until(() => store.run(child.runId), { runId: child.runId });
     if (!record) return 'gone';
+    const errors = record.status === 'failed' ? await this.parts.finisher.errors(child.runId) : [];
+    const isRetryable = record.status === 'failed' && !errors.some((e) => e.cause?.name === SubflowTooDeepError.name);
     let hasBegunAgain = false;
     const ending = await this.parts.waiting.settle(run, row, async (waiting) => {
       const { config = {}, params = {} } = waiting.definition;
-      hasBegunAgain = record.status === 'failed' && parent.attempt < (config.maxRetries ?? 1);
+      hasBegunAgain = isRetryable && parent.attempt < (config.maxRetries ?? 1);
       if (hasBegunAgain) return this.again(run, child, parent, waiting.definition);
       const { flowcraft } = this.parts;
       if (record.status !== 'completed') {
-        const failure = await this.failure(child, record);
+        const failure = failureOf(child, record, errors[0]);
         return concludeNode(flowcraft, run, waiting, async () => Promise.reject(failure));
       }
       const values = await this.valuesOf(child);
@@ -196,14 +217,11 @@ export class ChildRuns {
   private async valuesOf(child: ActiveRun): Promise<Record<string, unknown>> {
     return { ...(await new RunContext(child, this.parts.sources).toJSON()), _executionId: child.executionId };
   }
+}
 
-  private async failure(child: ActiveRun, record: RunRecord): Promise<FlowcraftError> {
-    const [first] = await this.parts.finisher.errors(child.runId);
-    return new FlowcraftError(
-      `Sub-workflow '${child.plan.id}' did not complete successfully. Status: ${record.status}. Error: ${first?.message ?? record.reason ?? 'Unknown error'}`,
-      { cause: first ? Object.assign(new Error(first.message), { cause: first.cause }) : undefined, isFatal: false },
-    );
-  }
+function depthOf(run: ActiveRun | undefined): number {
+  const parent = run?.record.parent;
+  return parent ? (parent.depth ?? 1) : 0;
 }
 
 /** An attempt at a subflow is a run: what limits the one limits the other. */

@@ -58,6 +58,8 @@ export interface LimitSettings {
   readonly maxFanOut: number;
   readonly maxBlueprintNodes: number;
   readonly maxTurnsPerRun: number;
+  /** How many levels of subflows may lie below a run. */
+  readonly maxSubflowDepth: number;
 }
 
 export interface ReconcilerSettings {

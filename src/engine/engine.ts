@@ -211,6 +211,7 @@ export class Engine {
       sources,
       clock,
       leaseMs: options.worker.leaseMs,
+      maxDepth: options.limits.maxSubflowDepth,
       random: () => ids.random(),
     });
     const turnTimers: TurnTimers = new TurnTimers({ keeper: timers, waiting, ledger, queue, sources, clock });

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { NodeContext } from 'flowcraft';
+import { FlowcraftError, type NodeContext } from 'flowcraft';
 import type { BlueprintPlan } from '../core/plan.js';
-import type { ParentTurn } from '../core/run.js';
+import type { ParentTurn, RunRecord } from '../core/run.js';
+import type { ActiveRun } from './active-run.js';
+import type { NodeError } from './finisher.js';
 
 /** What the parameters of a subflow node say. */
 export interface SubflowParams {
@@ -39,12 +41,25 @@ export async function handOver(
   const own = (key: string) => (Object.hasOwn(values, key) ? values[key] : undefined);
   if (params.outputs) {
     for (const [key, from] of Object.entries(params.outputs))
-      await parent.set(key as never, (own(`_outputs.${from}`) ?? own(from)));
+      await parent.set(key as never, own(`_outputs.${from}`) ?? own(from));
     return values;
   }
   const ends = plan.terminalNodeIds;
   if (ends.length === 1) return values[`_outputs.${ends[0]}`];
   return Object.fromEntries(ends.map((id) => [id, values[`_outputs.${id}`]]));
+}
+
+/** As SubflowNode words it. */
+export function failureOf(
+  child: ActiveRun,
+  { status, reason }: RunRecord,
+  first: NodeError | undefined,
+): FlowcraftError {
+  const own = first?.cause && Object.assign(new Error(first.cause.message), { name: first.cause.name });
+  return new FlowcraftError(
+    `Sub-workflow '${child.plan.id}' did not complete successfully. Status: ${status}. Error: ${first?.message ?? reason ?? 'Unknown error'}`,
+    { cause: first ? new Error(first.message, own ? { cause: own } : {}) : undefined, isFatal: false },
+  );
 }
 
 /** A function of what it stands for, so that a repeated execution of the node finds the child that it has started. */

@@ -155,6 +155,7 @@ const schema = z.strictObject({
       maxContextBytes: count.optional(),
       maxResultBytes: count.optional(),
       maxFanOut: count.optional(),
+      maxSubflowDepth: count.optional(),
       maxBlueprintNodes: count.optional(),
       maxTurnsPerRun: count.optional(),
     })

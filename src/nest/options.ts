@@ -168,6 +168,11 @@ export interface LimitOptions {
    * @default 10000
    */
   maxTurnsPerRun?: number;
+  /**
+   * A subflow that would lie more levels below the run at the top is not started: its node fails.
+   * @default 100
+   */
+  maxSubflowDepth?: number;
 }
 
 export interface BlueprintOptions {

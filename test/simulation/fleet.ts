@@ -27,6 +27,7 @@ const OPTIONS: EngineOptions = {
     maxContextBytes: 4_000_000,
     maxResultBytes: 1_000_000,
     maxFanOut: 10_000,
+    maxSubflowDepth: 100,
     maxBlueprintNodes: 5_000,
     maxTurnsPerRun: 500,
   },
