@@ -118,6 +118,7 @@ export type { ValueCipher } from './core/value-cipher.js';
 export {
   ContextTooLargeError,
   DynamicNodeInvalidError,
+  EdgeEvaluationError,
   FanOutTooLargeError,
   ForeignContextInvalidError,
   OutcomeRefusedError,

@@ -25,6 +25,7 @@ export const ErrorCode = {
   ForeignContextInvalid: 'FLOW_FOREIGN_CONTEXT_INVALID',
   EncryptionKeyUnknown: 'FLOW_ENCRYPTION_KEY_UNKNOWN',
   DecryptionFailed: 'FLOW_DECRYPTION_FAILED',
+  EdgeEvaluation: 'FLOW_EDGE_EVALUATION',
   SubflowTooDeep: 'FLOW_SUBFLOW_TOO_DEEP',
   TooManyTurns: 'FLOW_TOO_MANY_TURNS',
   WebhookUrlUnknown: 'FLOW_WEBHOOK_URL_UNKNOWN',

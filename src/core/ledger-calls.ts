@@ -48,6 +48,8 @@ export interface RunCounts {
   readonly awaiting: number;
   /** Some node failed without rescue; some node was rescued by a fallback. */
   readonly failed: boolean;
+  /** A node failed with which the run ends. */
+  readonly isOver: boolean;
   readonly rescued: boolean;
   /** The highest token granted in this run so far. */
   readonly token: number;

@@ -29,7 +29,7 @@ export interface TurnField {
  * The flat map that holds the coordination state of one run. In Redis it is a hash with the same fields.
  *
  * Fields: `x` end status once closed · `i` incarnation · `t` highest token · `o` open turns · `w` awaiting turns ·
- * `q` turns so far · `z` how often the run was retried · `e` a node failed · `y` a node was rescued · `s node turn` state
+ * `q` turns so far · `z` how often the run was retried · `e` a node failed (2: the run ends with that) · `y` a node was rescued · `s node turn` state
  * of a turn · `v node turn` origin of a dynamic node · `g loop` current pass · `a target from passes` an arrival ·
  * `n target group passes` how many distinct
  * arrivals · `r target passes` the highest round of a first arrival, or of what led to a `settled` join · `k target passes`

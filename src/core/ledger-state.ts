@@ -14,6 +14,9 @@ export interface StartTurn {
   readonly leads?: readonly Lead[];
 }
 
+/** What field `e` holds once a node has failed with which the run ends. */
+export const ENDED = '2';
+
 /** How soon to ask again for a turn that is queued. */
 export const QUEUED_RETRY_MS = 200;
 
@@ -138,7 +141,7 @@ export class LedgerState extends LedgerFields {
       this.putTurn(settlement.node, settlement.turn, { ...found, state: settledAs, worker: '', until: 0 });
       this.add('o', -1);
       if (awaits) this.add('w', 1);
-      if (settlement.outcome === 'failed') this.set('e', '1');
+      if (settlement.outcome === 'failed') this.set('e', settlement.endsRun ? ENDED : (this.get('e') ?? '1'));
       if (settlement.outcome === 'rescued') this.set('y', '1');
       [ended, first] = [!awaits, true];
     }
@@ -179,7 +182,8 @@ export class LedgerState extends LedgerFields {
     return {
       open: Number(this.get('o') ?? 0),
       awaiting: Number(this.get('w') ?? 0),
-      failed: this.get('e') === '1',
+      failed: this.get('e') !== undefined,
+      isOver: this.get('e') === ENDED,
       rescued: this.get('y') === '1',
       token: Number(this.get('t') ?? 0),
     };

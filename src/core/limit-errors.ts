@@ -72,6 +72,17 @@ export class FanOutTooLargeError extends FlowcraftKafkaError {
   }
 }
 
+/** `runtime.evaluator` threw at an edge. In-process `run()` would reject with its error; here the run fails at once. */
+export class EdgeEvaluationError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.EdgeEvaluation;
+  constructor(nodeId: string, options: FlowcraftKafkaErrorOptions & { cause: Error }) {
+    super(
+      `runtime.evaluator threw at an edge out of node '${nodeId}': ${options.cause.message}. The run ends with this. Let the evaluator answer undefined for what it cannot evaluate, or correct the condition or transform.`,
+      options,
+    );
+  }
+}
+
 /** How many of a chain are named at each of its ends. */
 const NAMED = 4;
 

@@ -62,6 +62,8 @@ export interface ErrorRecord {
   readonly message: string;
   readonly isFatal: boolean;
   readonly cause?: { readonly name: string; readonly message: string };
+  /** No node of the run executes after this. */
+  readonly endsRun?: true;
 }
 
 /** `reset`: the outcome was discarded by a retry of the run; the turn has none until it executes again. */

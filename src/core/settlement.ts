@@ -52,6 +52,8 @@ export interface Settlement {
   readonly node: string;
   readonly turn: string;
   readonly outcome: 'completed' | 'failed' | 'rescued' | 'awaiting';
+  /** The run ends with this failure. */
+  readonly endsRun?: true;
   readonly targets: readonly SettlementTarget[];
   /** Targets to be told at once if the rescuer (a shared fallback) has settled before. */
   readonly late?: {
@@ -129,7 +131,7 @@ function outcomeOf(
   node: Source,
   row: TurnRecord,
   known: ReadonlyMap<string, string | null>,
-): Pick<Settlement, 'outcome' | 'targets' | 'late' | 'rescuedPasses'> {
+): Pick<Settlement, 'outcome' | 'endsRun' | 'targets' | 'late' | 'rescuedPasses'> {
   const target = (id: string, taken: boolean, arrivals: readonly Arrival[]) =>
     targetOf(plan, node, row, known, id, taken, arrivals);
   const isAdded = !plan.nodes.has(node.id);
@@ -178,6 +180,7 @@ function outcomeOf(
     const late = { rescuer: rescuer.id, passes: passesAround(rescuer, known), targets: told };
     return { outcome: 'rescued', targets, rescuedPasses, late };
   }
+  if (row.error?.endsRun) return { outcome: 'failed', endsRun: true, targets: [] };
   // What failed has not completed; those whose last rescuer it was have, with the output null.
   return { outcome: 'failed', targets: [...new Set(inherited)].map((id) => target(id, false, rescuedBefore(id))) };
 }

@@ -63,7 +63,8 @@ export class Finisher {
   /** Looks whether the run has ended or awaits, after one of its turns settled. */
   async review(run: ActiveRun, counts: RunCounts): Promise<void> {
     const isFailFast = run.record.options?.failurePolicy === 'fail-fast';
-    if (counts.failed && isFailFast && counts.open + counts.awaiting > 0) {
+    const endsAtOnce = counts.isOver || (counts.failed && isFailFast);
+    if (endsAtOnce && counts.open + counts.awaiting > 0) {
       await this.finish(run, 'failed', undefined, { stamp: counts.token + 1, isCutShort: true });
       return;
     }
@@ -72,7 +73,7 @@ export class Finisher {
       await this.pause(run, counts);
       return;
     }
-    const status = counts.failed && (isFailFast || !counts.rescued) ? 'failed' : 'completed';
+    const status = endsAtOnce || (counts.failed && !counts.rescued) ? 'failed' : 'completed';
     const ending = { stamp: counts.token + 1, hasErrors: counts.failed };
     const { runId } = run;
     const others = this.underWay.get(runId);

@@ -18,6 +18,7 @@ import { isInternalKey } from '../core/context-view.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 import { evaluatorFor } from './own-property-evaluator.js';
+import { WatchedEvaluator } from './watched-evaluator.js';
 
 /** flowcraft does not export its ExecutionContext; this is what the executor primitive needs of it. */
 export type ExecutionContext = Parameters<FlowRuntime<Context, Dependencies>['getExecutorForNode']>[1];
@@ -43,6 +44,7 @@ export class FlowcraftRuntime {
   /** The user's own registration, without the built-in nodes. */
   readonly userRegistry: Record<string, unknown>;
   readonly blueprints: Record<string, WorkflowBlueprint>;
+  readonly evaluator: WatchedEvaluator;
   private readonly listeners = new Set<EventListener>();
   private readonly contextClass: ExecutionContextClass;
   private readonly replaced = new Map<NodeFunction | NodeClass, NodeClass>();
@@ -75,6 +77,7 @@ export class FlowcraftRuntime {
         }
       },
     };
+    this.evaluator = new WatchedEvaluator(evaluatorFor(given.evaluator, logger));
     this.userRegistry = { ...(given.registry ?? {}), ...nodes };
     this.blueprints = { ...(given.blueprints ?? {}) };
     const options = {
@@ -83,7 +86,7 @@ export class FlowcraftRuntime {
       blueprints: this.blueprints,
       dependencies: { adapter, ...given.dependencies },
       eventBus,
-      evaluator: evaluatorFor(given.evaluator, logger),
+      evaluator: this.evaluator,
       logger: given.logger ?? quiet(logger),
       serializer: given.serializer ?? new JsonSerializer(),
     } as RuntimeOptions;

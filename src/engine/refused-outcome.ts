@@ -1,5 +1,5 @@
 import { ErrorCode, FlowcraftKafkaError } from '../core/errors.js';
-import { OutcomeRefusedError } from '../core/limit-errors.js';
+import { EdgeEvaluationError, OutcomeRefusedError } from '../core/limit-errors.js';
 import type { TurnRecord } from '../core/run.js';
 import type { TurnWrite } from '../ports/run-store.js';
 import { errorRecord } from './node-error.js';
@@ -23,6 +23,14 @@ export function isRefusal(error: unknown): boolean {
   if (error instanceof WorkerStopping) return false;
   // of the database driver: the server has refused the statement
   return !(error instanceof Error && error.name === 'ResponseError');
+}
+
+/** What is recorded if no edge out of the node can be decided: the run ends with that, whatever else would follow. */
+export function endingWrite(facts: TurnFacts, cause: Error): TurnWrite {
+  const { nodeId, runId } = facts;
+  const own = new EdgeEvaluationError(nodeId, { cause, nodeId, runId });
+  const { cause: root } = errorRecord(cause);
+  return failureWrite(facts, { ...errorRecord(own), ...(root ? { cause: root } : {}), endsRun: true });
 }
 
 /**

@@ -17,7 +17,7 @@ import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { executeNode, inputKeys, mayBeOverridden, type Executed, type Execution } from './node-execution.js';
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
-import { isRefusal, refusedOutcome } from './refused-outcome.js';
+import { endingWrite, isRefusal, refusedOutcome } from './refused-outcome.js';
 import type { Grant } from './turn-claimer.js';
 import { hasOutput, INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
 import type { WebhookEndpoints } from './webhook-endpoints.js';
@@ -223,6 +223,7 @@ export class TurnExecutor {
       await context.keepAliases(hasOutput(execution) ? definition.id : undefined);
       return turnWrite(facts, execution, edges, context, this.sources.codec, this.limits.maxContextBytes);
     } catch (error) {
+      if (this.flowcraft.evaluator.hasThrown(error)) return endingWrite(facts, error as Error);
       if (!isRefusal(error)) throw error;
       return this.refused(run, facts, definition, error);
     }

@@ -49,6 +49,7 @@ export function randomSettlement(random: SeededRandom, node: string, turn: strin
     node,
     turn,
     outcome,
+    ...(outcome === 'failed' && random.chance(0.3) ? { endsRun: true as const } : {}),
     targets: many(random, 3, () => randomTarget(random)),
     ...(random.chance(0.3)
       ? {

@@ -1,3 +1,4 @@
+import { ENDED } from '../../core/ledger-state.js';
 import { IllegalStateError } from '../../core/errors.js';
 import type { ClaimAnswer, FiredTurn, SettleAnswer } from '../../core/ledger-calls.js';
 import { PASS_SEP, SEP } from '../../core/ledger-fields.js';
@@ -66,7 +67,8 @@ export function decodeSettle(reply: unknown): SettleAnswer {
         ...(tooManyTurnsAt === undefined ? {} : { tooManyTurnsAt }),
         open: parts.number(1),
         awaiting: parts.number(2),
-        failed: parts.optional(3) === '1',
+        failed: parts.optional(3) !== undefined,
+        isOver: parts.optional(3) === ENDED,
         rescued: parts.optional(4) === '1',
         token: parts.number(5),
       };

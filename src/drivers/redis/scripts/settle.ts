@@ -35,7 +35,7 @@ else
   putTurn(settlement.node, settlement.turn, found)
   add('o', -1)
   if awaits then add('w', 1) end
-  if settlement.outcome == 'failed' then set('e', '1') end
+  if settlement.outcome == 'failed' then set('e', settlement.endsRun and '2' or get('e') or '1') end
   if settlement.outcome == 'rescued' then set('y', '1') end
   ended, isFirst = not awaits, true
 end
