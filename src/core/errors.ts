@@ -55,7 +55,16 @@ export class BlueprintNotFoundError extends FlowcraftKafkaError {
     readonly blueprintId: string,
     known: readonly string[],
     version?: string,
+    /** Of the same id; null: one without a version. */
+    versions: readonly (string | null)[] = [],
   ) {
+    if (version !== undefined && versions.length > 0) {
+      const others = versions.map((other) => (other === null ? 'one without a version' : `'${other}'`)).join(', ');
+      super(
+        `Blueprint '${blueprintId}' is not registered in version '${version}'. Add that version to runtime.blueprints or forFeature({ blueprints }), or start one of those that are registered: ${others}.`,
+      );
+      return;
+    }
     const which = version === undefined ? `'${blueprintId}'` : `'${blueprintId}' in version '${version}'`;
     const others = known.length > 0 ? known.map((id) => `'${id}'`).join(', ') : 'none';
     super(

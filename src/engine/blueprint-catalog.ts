@@ -71,7 +71,10 @@ export class BlueprintCatalog {
     if (error) throw error;
     const plans = this.registered.get(blueprintId) ?? [];
     const plan = version === undefined ? plans.at(-1) : plans.find((p) => p.version === version);
-    if (!plan) throw new BlueprintNotFoundError(blueprintId, this.ids(), version);
+    if (!plan) {
+      const versions = plans.map((other) => other.version);
+      throw new BlueprintNotFoundError(blueprintId, this.ids(), version, versions);
+    }
     return plan;
   }
 

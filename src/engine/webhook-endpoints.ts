@@ -89,6 +89,9 @@ export class WebhookEndpoints {
       throw invalid('it waits for a time or for a subflow, not for a call.');
     if (row && row.status !== 'reset' && row.status !== 'awaiting')
       throw invalid(`it does not wait any more: it has ${row.status}.`);
+    // a node that is executed again asks again: to fail it would undo what its first URL has brought about
+    if (asking === undefined && (await persistence.until(() => store.keptCall(runId, { nodeId, turn }), { runId })))
+      throw invalid('a call to it has come already, and is its answer once it waits.');
     return { nodeId, turn };
   }
 }

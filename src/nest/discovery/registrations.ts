@@ -25,7 +25,7 @@ export class Registrations {
   /** In the order of registration; one id may come with several versions. */
   readonly blueprints: { readonly key: string; readonly blueprint: WorkflowBlueprint }[] = [];
   private readonly nodeSources = new Map<string, string>();
-  private readonly blueprintSources = new Map<string, { readonly source: string; readonly text: string }>();
+  private readonly blueprintSources = new Map<string, { readonly place: string; readonly text: string }>();
 
   constructor(private readonly problems: OptionProblem[]) {}
 
@@ -62,7 +62,7 @@ export class Registrations {
     if (other !== undefined && this.nodes[name] !== implementation) {
       this.problems.push({
         path: `node type '${name}'`,
-        message: `is declared twice, by ${other} and by ${source}; rename or remove one of them`,
+        message: `is declared twice, ${by(other, source)}; rename or remove one of them`,
       });
       return;
     }
@@ -70,7 +70,8 @@ export class Registrations {
     this.nodes[name] = implementation;
   }
 
-  addBlueprint({ value, source }: DeclaredBlueprint, key?: string): void {
+  /** @param place where among the declarations of the source it stands */
+  addBlueprint({ value, source }: DeclaredBlueprint, key?: string, place = source): void {
     if (!isBlueprint(value) && !isBlueprintSource(value)) {
       this.problems.push(problemAt(source, key, 'is neither a blueprint nor a flow of createFlow()'));
       return;
@@ -81,13 +82,13 @@ export class Registrations {
     if (other && other.text !== text) {
       this.problems.push({
         path: `blueprint '${id}'`,
-        message: `is declared twice with different content, by ${other.source} and by ${source}; rename one, or give them different metadata.version`,
+        message: `is declared twice with different content, ${by(other.place, place)}; rename one, or give them different metadata.version`,
       });
       return;
     }
     for (const [name, implementation] of nodes) this.addNode({ name, implementation, source });
     if (other) return;
-    this.blueprintSources.set(`${id}\n${version}`, { source, text });
+    this.blueprintSources.set(`${id}\n${version}`, { place, text });
     this.blueprints.push({ key: id, blueprint: id === blueprint.id ? blueprint : { ...blueprint, id } });
   }
 
@@ -103,10 +104,16 @@ export class Registrations {
     }
     // a blueprint that is given under another name than its own answers to both
     for (const [key, value] of Object.entries(given)) {
-      this.addBlueprint({ value, source }, key);
-      if ((idOf(value) ?? key) !== key) this.addBlueprint({ value, source });
+      const place = source.startsWith('runtime.') ? `${source}.${key}` : `${source} under '${key}'`;
+      this.addBlueprint({ value, source }, key, place);
+      if ((idOf(value) ?? key) !== key) this.addBlueprint({ value, source }, undefined, place);
     }
   }
+}
+
+/** Two features are told apart by nothing but what they declare. */
+function by(one: string, other: string): string {
+  return one === other ? `both times by ${one}` : `by ${one} and by ${other}`;
 }
 
 /** An option has a path that leads to the element; of other sources the sentence names it. */

@@ -25,6 +25,11 @@ const blueprints = [
     [n('ask', 'ask'), n('hold', 'hold'), n('h', 'webhook'), n('z', 'echo')],
     [e('ask', 'hold'), e('hold', 'h'), e('h', 'z')],
   ),
+  flow(
+    'asks-again',
+    [n('ask', 'ask'), n('hold', 'hold'), n('again', 'ask'), n('h', 'webhook'), n('z', 'echo')],
+    [e('ask', 'hold'), e('hold', 'again'), e('again', 'h'), e('h', 'z')],
+  ),
   flow('one', [n('h', 'webhook')], []),
   flow('asks-wait', [n('ask', 'ask'), n('h', 'wait'), n('z', 'echo')], [e('ask', 'h'), e('h', 'z')]),
   flow(
@@ -224,6 +229,20 @@ describe('a webhook node', () => {
     const { runId: any } = await hooks.client.start('any');
     const { status, errors } = await hooks.outcome(any);
     expect([status, errors?.[0]?.cause?.message]).toEqual(['failed', expect.stringContaining('its turn is not known')]);
+  });
+
+  it('gets no other URL once a call has come, but a node that asks again does not fail', async () => {
+    const { runId } = await hooks.client.start('asks-again');
+    await until(() => urls.length === 1);
+    expect((await hooks.post(urls[0] ?? '', { answer: 1 })).status).toBe(202);
+    const asked = hooks.client.createWebhookUrl(runId, 'h');
+    await expect(asked).rejects.toThrow(WebhookTargetInvalidError);
+    await expect(asked).rejects.toThrow('a call to it has come already');
+    gate.resolve();
+    expect(await hooks.outcome(runId)).toMatchObject({
+      status: 'completed',
+      result: { context: { z: { answer: 1 } } },
+    });
   });
 
   it('waits also where no URL can be made, and says what to set when one is asked for', async () => {

@@ -90,6 +90,25 @@ describe('forFeature', () => {
     expect((await client.waitForWorkflow(runId)).result?.context['a']).toBe('one');
   });
 
+  it('says where each of two blueprints stands that contradict, and which versions there are', async () => {
+    const named = (version?: string, uses = 'step') => ({
+      id: 'named',
+      metadata: version === undefined ? {} : { version },
+      nodes: [{ id: 'a', uses }],
+      edges: [],
+    });
+    const registry = { step: async () => ({ output: 1 }), other: async () => ({ output: 2 }) };
+    const runtime = { registry, blueprints: { one: named(), two: named(undefined, 'other') } };
+    await expect(startApp({ runtime })).rejects.toThrow(/by runtime\.blueprints\.one and by runtime\.blueprints\.two;/);
+
+    const feature = FlowcraftKafkaModule.forFeature({ blueprints: [named('1'), named('2'), named()] });
+    const { app, client } = await startApp({ runtime: { registry } }, { imports: [feature] });
+    await expect(client.start('named', {}, { version: '3' })).rejects.toThrow(
+      "is not registered in version '3'. Add that version to runtime.blueprints or forFeature({ blueprints }), or start one of those that are registered: '1', '2', one without a version.",
+    );
+    await app.close();
+  });
+
   it('refuses what contradicts, and what is no blueprint or node', async () => {
     const feature = (id: string) =>
       FlowcraftKafkaModule.forFeature({ blueprints: [blueprint('same', id)], nodes: { step: says(id) } });
