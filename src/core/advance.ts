@@ -2,7 +2,7 @@ import type { FiredTurn, SettleRequest } from './ledger-calls.js';
 import { BatchItems } from './batch-items.js';
 import { field, PASS_SEP, SEP, type LedgerFields } from './ledger-fields.js';
 import type { Lead } from './leads.js';
-import type { Arrival, SettlementTarget } from './settlement.js';
+import type { Arrival, PassRef, SettlementTarget } from './settlement.js';
 import { turnOfEntry, turnOfPasses } from './turns.js';
 
 /** In-process an answer comes after all that could be computed without it. */
@@ -168,8 +168,12 @@ export class Advance {
   }
 
   /** A rescued node has completed when it failed, not when its rescuer settled. */
+  rescue(passes: readonly PassRef[]): void {
+    this.raise(field('b', this.request.settlement.node, this.ledger.resolve(passes).join(PASS_SEP)));
+  }
+
   private roundOf({ from, passes }: Arrival): number {
-    return this.ledger.turn(from, turnOfPasses(this.ledger.resolve(passes)))?.round ?? 0;
+    return Number(this.ledger.get(field('b', from, this.ledger.resolve(passes).join(PASS_SEP))) ?? 0);
   }
 
   private raise(mark: string, round = this.round): void {

@@ -1,6 +1,6 @@
 import { Advance } from './advance.js';
 import type { ClaimAnswer, ClaimRequest, RunCounts, SettleAnswer, SettleRequest } from './ledger-calls.js';
-import { field, LedgerFields, NOBODY, PASS_SEP, SEP, type TurnField } from './ledger-fields.js';
+import { LedgerFields, NOBODY, SEP, type TurnField } from './ledger-fields.js';
 import type { Lead } from './leads.js';
 import type { Origin } from './settlement.js';
 import { turnOfPasses } from './turns.js';
@@ -146,8 +146,7 @@ export class LedgerState extends LedgerFields {
       [ended, first] = [!awaits, true];
     }
     const advance = new Advance(this, request, now, first);
-    if (settlement.rescuedPasses)
-      this.set(field('b', settlement.node, this.resolve(settlement.rescuedPasses).join(PASS_SEP)), '1');
+    if (settlement.rescuedPasses) advance.rescue(settlement.rescuedPasses);
     advance.releaseQueued();
     for (const id of settlement.dynamic) advance.addDynamic(id);
     advance.beginBatch();

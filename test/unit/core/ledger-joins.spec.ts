@@ -392,6 +392,17 @@ describe('rescue', () => {
     );
   });
 
+  it('at an any join counts in the round in which that failed', () => {
+    const shape = blueprint('anyFails', 'a>b a>d b>d:x f', { b: { config: { fallback: 'f', joinStrategy: 'any' } } });
+    fc.assert(
+      fc.property(anyOrder, (order) => {
+        // the fallback takes no edge, and that of a came too early
+        const decide: Decide = (turn, plan) => (turn.node === 'f' ? { taken: [] } : fails('b')(turn, plan));
+        expect(walkIn(new LedgerWalk(planBlueprint(shape), decide), order).executed).not.toContain('d@1');
+      }),
+    );
+  });
+
   it('by a fallback that has run before does not go on, unless the failure came in an earlier round', () => {
     const early = blueprint('early', 's>f s>a a>b b>x x>z', { x: { config: { fallback: 'f' } } });
     const late = blueprint('late', 's>x s>a a>b b>f x>z', { x: { config: { fallback: 'f' } } });

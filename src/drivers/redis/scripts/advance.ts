@@ -194,8 +194,7 @@ local function wasReady(node, turnName, passes)
 end
 
 local function roundOf(arrival)
-  local rescued = turn(arrival.from, turnOfPasses(resolve(arrival.passes)))
-  return rescued and rescued.round or 0
+  return tonumber(get(field('b', arrival.from, table.concat(resolve(arrival.passes), PASS_SEP))) or '0')
 end
 
 local function raise(mark, at)

@@ -39,10 +39,10 @@ else
   if settlement.outcome == 'rescued' then set('y', '1') end
   ended, isFirst = not awaits, true
 end
-if settlement.rescuedPasses then
-  set(field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP)), '1')
-end
 round = (found.round or 0) + (settlement.pauses and PAUSE_ROUNDS or 0)
+if settlement.rescuedPasses then
+  raise(field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP)))
+end
 releaseQueued()
 for _, id in ipairs(settlement.dynamic) do addDynamic(id, found.passes) end
 beginBatch(found.passes)
