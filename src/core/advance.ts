@@ -118,9 +118,10 @@ export class Advance {
     return target.need <= 1 && hasCompleted && this.awaited(target) === 0 && !target.gathers;
   }
 
-  /** The edge is the node's own, or that of a node for which it stands in now; else of one that has not failed so far. */
+  /** The edge is the node's own, or that of a node which had failed by this round; else of one that may fail later. */
   private isOwn({ arrivals }: SettlementTarget): boolean {
-    return arrivals.length === 0 || arrivals.some((arrival) => !arrival.ifRescued || this.isRescued(arrival));
+    const hadFailed = (arrival: Arrival) => this.isRescued(arrival) && this.roundOf(arrival) <= this.round;
+    return arrivals.length === 0 || arrivals.some((arrival) => !arrival.ifRescued || hadFailed(arrival));
   }
 
   private fireOver(target: SettlementTarget, passes: string[]): void {

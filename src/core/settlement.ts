@@ -176,7 +176,8 @@ function outcomeOf(
     const told = node.targets.map((id) => target(id, false, [own(id)]));
     // one that was added to the run became ready when it was added; which turn of it counts is not known
     if (!rescuer) return { outcome: 'rescued', targets: told, rescuedPasses };
-    const targets = [target(rescuer.id, true, [])];
+    const isBefore = rescuer.predecessors.includes(node.id);
+    const targets = [target(rescuer.id, true, isBefore ? [own(rescuer.id)] : [])];
     const late = { rescuer: rescuer.id, passes: passesAround(rescuer, known), targets: told };
     return { outcome: 'rescued', targets, rescuedPasses, late };
   }
@@ -282,7 +283,7 @@ function dynamicTargets(
   ];
 }
 
-/** How a failure leads to a fallback: as a taken edge does, but that none of its predecessors has completed by it. */
+/** How a failure leads to a fallback: as a taken edge does. */
 function asRescuer(rescuer: PlanNode, row: TurnRecord): Pick<SettlementTarget, 'when' | 'turn'> {
   if (rescuer.join === 'any' && !rescuer.isController)
     return { when: 'each', turn: turnOfArrival(row.nodeId, row.turn) };

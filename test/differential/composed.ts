@@ -233,11 +233,13 @@ export class Composer {
 
   private dynamic(s: Sketch): Part {
     const ids = Array.from({ length: s.between(1, 3) }, () => s.name('d'));
-    const isGathered = s.random.chance(0.7);
+    const how = s.random.pick(['gathered', 'gathered', 'joined', 'free'] as const);
     const last = s.name('g');
-    const first = s.node('n', 'spawn', { params: { ids, ...(isGathered ? { gather: last } : {}) } });
-    s.named(last, 'mix', isGathered ? { inputs: Object.fromEntries(ids.map((id) => [id, id])) } : {});
+    const first = s.node('n', 'spawn', { params: { ids, ...(how === 'gathered' ? { gather: last } : {}) } });
+    s.named(last, 'mix', how === 'free' ? {} : { inputs: Object.fromEntries(ids.map((id) => [id, id])) });
     s.edge(first, last);
+    // edges of nodes that the blueprint does not have
+    if (how === 'joined') for (const id of ids) s.edge(id, last);
     return { first, last };
   }
 

@@ -20,6 +20,11 @@ export function tangle(random: Random, name: string): Record<string, WorkflowBlu
   const turnstiles = random.chance(0.35) ? edgesBack(s, ids, edges, joins) : new Set<string>();
   const fallbacks = someFallbacks(s, ids, edges, turnstiles);
   const rescuers = new Set(fallbacks.values());
+  // some of them run in any case, before or after they are needed
+  for (const rescuer of rescuers) {
+    const before = ids.slice(0, ids.indexOf(rescuer)).filter((id) => !rescuers.has(id));
+    if (random.chance(0.3)) edges.push({ source: random.pick(before), target: rescuer, ...guard(s) });
+  }
   // an own edge of a fallback that is not needed blocks an all join in-process
   for (let i = edges.length - 1; i >= 0; i--) if (rescuers.has(edges[i]?.source ?? '')) edges.splice(i, 1);
   // in-process a node without a result does not start an any join that has run before; here it does
@@ -32,6 +37,7 @@ export function tangle(random: Random, name: string): Record<string, WorkflowBlu
     const outgoing = edges.filter((e) => e.source === id);
     const incoming = into(id);
     const fallback = fallbacks.get(id);
+    const mayRepeat = repeated.has(id) || rescuers.has(id);
     const isRetried = random.chance(0.06);
     const config = {
       ...(joins.get(id) === 'any' ? { joinStrategy: 'any' as const } : {}),
@@ -48,8 +54,8 @@ export function tangle(random: Random, name: string): Record<string, WorkflowBlu
     const actions = [...new Set(outgoing.flatMap((e) => e.action ?? []))];
     if (turnstiles.has(id)) s.named(id, 'turnstile', { ...options, params: { times: s.between(1, 2) } });
     else if (fallback !== undefined) s.named(id, random.chance(0.5) ? 'fail' : 'failOnOdd', options);
-    else if (incoming.length > 0 && !repeated.has(id) && random.chance(0.05)) s.named(id, 'fail', options);
-    else if (isRetried) s.named(id, 'flaky', { ...options, params: { fails: s.between(0, repeated.has(id) ? 2 : 3) } });
+    else if (incoming.length > 0 && !mayRepeat && random.chance(0.05)) s.named(id, 'fail', options);
+    else if (isRetried) s.named(id, 'flaky', { ...options, params: { fails: s.between(0, mayRepeat ? 2 : 3) } });
     else if (actions.length > 0)
       s.named(id, 'choose', { ...options, params: { actions: random.chance(0.4) ? [...actions, null] : actions } });
     else if (random.chance(0.04)) s.named(id, 'wait', { ...options, params: { answer: { output: random.int(100) } } });

@@ -257,7 +257,7 @@ end
 local function isOwn(target)
   if #target.arrivals == 0 then return true end
   for _, arrival in ipairs(target.arrivals) do
-    if not arrival.ifRescued or isRescued(arrival) then return true end
+    if not arrival.ifRescued or (isRescued(arrival) and roundOf(arrival) <= round) then return true end
   end
   return false
 end
