@@ -22,8 +22,8 @@ export interface ReplayOptions {
   /** For so long nobody else can claim what is open: living executors claim theirs again first. */
   readonly graceMs: number;
   readonly maxTurns: number;
-  /** Hears of each row which other one made its turn ready. */
-  readonly follows?: (row: TurnRecord, cause: TurnRecord) => void;
+  /** Hears of each row that is accepted, in this order, and of those that made its turn ready, in theirs. */
+  readonly accepts?: (row: TurnRecord, causes: readonly TurnRecord[]) => void;
   /** Milliseconds since 1970: a run of which nothing is recorded waits until then. */
   readonly startAt?: number | undefined;
 }
@@ -44,10 +44,16 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
   const isDelayed = rows.length === 0 && (options.startAt ?? 0) * 1000 > now;
   ledger.open(starts, String(token), token, isDelayed);
   const ready: TurnRecord[] = [];
-  const take = (node: string, turn: string, cause?: TurnRecord) => {
+  const causes = new Map<string, TurnRecord[]>();
+  const leads = (cause: TurnRecord, node: string, turn: string) => {
+    if (!options.accepts) return;
+    const found = causes.get(key(node, turn));
+    if (!found) causes.set(key(node, turn), [cause]);
+    else if (found.at(-1) !== cause) found.push(cause);
+  };
+  const take = (node: string, turn: string) => {
     const row = byTurn.get(key(node, turn));
     if (!row || !byTurn.delete(key(node, turn))) return;
-    if (cause) options.follows?.(row, cause);
     const at = ready.findIndex((other) => other.token > row.token);
     if (at < 0) ready.push(row);
     else ready.splice(at, 0, row);
@@ -70,9 +76,10 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
       claims: row.claims,
     });
     const { origin } = ledger.origin(row.nodeId, row.turn);
+    const settlement = settlementOf(plan, row, origin);
     const answer = ledger.settle(
       {
-        settlement: settlementOf(plan, row, origin),
+        settlement,
         token: row.token,
         worker: NOBODY,
         leaseMs: 0,
@@ -81,7 +88,16 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
       },
       now,
     );
-    if (answer.kind === 'accepted') for (const fired of answer.fired) take(fired.node, fired.turn, row);
+    if (answer.kind !== 'accepted') continue;
+    options.accepts?.(row, causes.get(key(row.nodeId, row.turn)) ?? []);
+    // a join has more causes than the one that came last
+    for (const target of settlement.targets)
+      leads(row, target.node, target.turn ?? turnOfPasses(ledger.resolve(target.passes)));
+    for (const { node, turn } of answer.fired) {
+      // that a turn of this node was queued behind this one does not make it follow from this one
+      if (node !== row.nodeId) leads(row, node, turn);
+      take(node, turn);
+    }
   }
   for (const open of ledger.turns()) {
     // One that is queued here may have been the one that was executed.

@@ -1,6 +1,6 @@
 import { ITEM_KEY_PREFIX } from './batch.js';
 import type { ContextRow } from './context-view.js';
-import type { TurnRecord } from './run.js';
+import { byToken, keysOf, type TurnRecord } from './run.js';
 
 /** A row of the journal under its new token, and the values to be written again with it. */
 export interface RestampedTurn {
@@ -15,18 +15,22 @@ export interface RestampedTurn {
  * keep their order, since the order of stamps says which of two values is the newer one, and no two rows share one, so
  * that each value is written again with one row. Answers the rows in that order.
  * @param first the lowest of the new tokens: above the time, and above every stamp that may still be on its way
+ * @param late rows that belong behind those with this token, although their own is lower
  */
 export function restamp(
   rows: readonly TurnRecord[],
-  values: readonly ContextRow[],
+  stored: readonly ContextRow[],
   first: number,
+  late: ReadonlyMap<TurnRecord, number> = new Map(),
 ): readonly RestampedTurn[] {
-  const ordered = [...rows].sort((a, b) => a.token - b.token || (rowName(a) < rowName(b) ? -1 : 1));
-  const written = ordered.map((): Omit<ContextRow, 'stamp'>[] => []);
-  for (const { stamp, ...value } of values) written[ownerOf(ordered, value.key, stamp)]?.push(value);
+  const behind = new Map([...late.keys()].map((row, i) => [row, i]));
+  const placed = rows.map((row) => ({ row, at: late.get(row) ?? row.token, order: behind.get(row) ?? -1 }));
+  placed.sort((a, b) => a.at - b.at || a.order - b.order || (rowName(a.row) < rowName(b.row) ? -1 : 1));
+  const ordered = placed.map(({ row }) => row);
+  const values = valuesByRow(placed, stored);
   return ordered.map((row, i) => {
     const record = { ...row, token: first + i };
-    const own = (written[i] ?? []).filter((value) => !isUnderOutput(value, row));
+    const own = (values.get(row) ?? []).filter((value) => !isUnderOutput(value, row));
     const ahead = own.filter(({ key }) => key.startsWith(ITEM_KEY_PREFIX));
     if (ahead.length === 0) return { record, values: own };
     return { record, values: own.filter(({ key }) => !key.startsWith(ITEM_KEY_PREFIX)), ahead };
@@ -34,18 +38,24 @@ export function restamp(
 }
 
 /**
- * The row that a value goes with: the one it was written with. A turn that was written again has left values of its
+ * The values that go with each row: those it was written with. A turn that was written again has left values of its
  * earlier row behind; they go with the next row, which keeps them older than all that came after them.
  */
-function ownerOf(ordered: readonly TurnRecord[], key: string, stamp: number): number {
-  let low = 0;
-  for (let high = ordered.length; low < high;) {
-    const middle = (low + high) >>> 1;
-    if ((ordered[middle]?.token ?? 0) < stamp) low = middle + 1;
-    else high = middle;
+function valuesByRow(
+  placed: readonly { readonly row: TurnRecord; readonly at: number }[],
+  stored: readonly ContextRow[],
+): Map<TurnRecord, Omit<ContextRow, 'stamp'>[]> {
+  const writers = byToken(placed.map(({ row }) => row));
+  const found = new Map<TurnRecord, Omit<ContextRow, 'stamp'>[]>();
+  for (const { stamp, ...value } of stored) {
+    const own = writers.get(stamp);
+    const row = own?.find((writer) => keysOf(writer).includes(value.key)) ?? own?.[0] ?? nextRow(placed, stamp);
+    if (!row) continue;
+    const values = found.get(row);
+    if (values) values.push(value);
+    else found.set(row, [value]);
   }
-  for (let i = low; ordered[i]?.token === stamp; i++) if (writes(ordered[i], key)) return i;
-  return Math.min(low, ordered.length - 1);
+  return found;
 }
 
 /** What an earlier row has left under the name of the node: older than the node's output, whose alias that name is. */
@@ -54,9 +64,17 @@ function isUnderOutput({ key }: Omit<ContextRow, 'stamp'>, row: TurnRecord): boo
   return hasOutput && key === row.nodeId && !row.writes.includes(key);
 }
 
-function writes(row: TurnRecord | undefined, key: string): boolean {
-  if (!row) return false;
-  return row.writes.includes(key) || row.inputsWritten.includes(key) || key === `_outputs.${row.nodeId}`;
+function nextRow(
+  placed: readonly { readonly row: TurnRecord; readonly at: number }[],
+  stamp: number,
+): TurnRecord | undefined {
+  let low = 0;
+  for (let high = placed.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if ((placed[middle]?.at ?? 0) < stamp) low = middle + 1;
+    else high = middle;
+  }
+  return placed[Math.min(low, placed.length - 1)]?.row;
 }
 
 function rowName(row: TurnRecord): string {

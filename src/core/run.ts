@@ -122,6 +122,23 @@ export interface TurnRecord {
   readonly endedAt: number;
 }
 
+/** The context keys that were written with a row. */
+export function keysOf({ nodeId, status, output, writes, inputsWritten }: TurnRecord): string[] {
+  const own = output === undefined || status === 'awaiting' ? [] : [`_outputs.${nodeId}`];
+  return [...writes, ...inputsWritten, ...own];
+}
+
+/** Rows by their token. */
+export function byToken(rows: readonly TurnRecord[]): Map<number, TurnRecord[]> {
+  const found = new Map<number, TurnRecord[]>();
+  for (const row of rows) {
+    const others = found.get(row.token);
+    if (others) others.push(row);
+    else found.set(row.token, [row]);
+  }
+  return found;
+}
+
 /** A row of a turn that pauses between two attempts. */
 export function isRetry(row: Pick<TurnRecord, 'status' | 'awaiting'>): boolean {
   return row.status === 'awaiting' && row.awaiting?.reason === RETRY;

@@ -1,15 +1,15 @@
 import type { ContextRow } from './context-view.js';
+import { journalOrder } from './journal-order.js';
 import type { BlueprintPlan } from './plan.js';
-import { replayJournal } from './replay.js';
-import type { TurnRecord } from './run.js';
+import { byToken, keysOf, type TurnRecord } from './run.js';
 
 /**
  * Rows that came to the journal after a rebuild, which did not know of them, had put older values above theirs. Their
  * outcome is there, but not all that they wrote to the context, so they can't be accepted: their turns are executed again.
  *
  * The token of a turn is higher than those of the turns before it, and a rebuild gives new ones to all rows that it knows:
- * a row whose token is lower than that of the row it follows was not among them. One that others have followed from was
- * accepted nevertheless.
+ * a row whose token is lower than that of the row it follows was not among them; nor was one under whose values those of a
+ * row before it lie. One that others have followed from was accepted nevertheless.
  */
 export function tornRows(
   plan: BlueprintPlan,
@@ -17,20 +17,38 @@ export function tornRows(
   values: readonly ContextRow[],
 ): readonly TurnRecord[] {
   const stamps = new Map(values.map((value) => [value.key, value.stamp]));
-  const overwritten = new Set(rows.filter((row) => row.writes.some((key) => stamps.get(key) !== row.token)));
-  if (overwritten.size === 0) return [];
-  const late = new Set<TurnRecord>();
-  const followed = new Set<TurnRecord>();
-  const token = rows.reduce((highest, row) => Math.max(highest, row.token), 0);
-  replayJournal(plan, rows, {
-    token,
-    now: 0,
-    graceMs: 0,
-    maxTurns: Infinity,
-    follows: (row, cause) => {
-      if (row.token < cause.token) late.add(row);
-      followed.add(cause);
-    },
+  const isLost = (row: TurnRecord) => (key: string) => stamps.get(key) !== row.token;
+  const overwritten = rows.filter((row) => keysOf(row).some(isLost(row)));
+  if (overwritten.length === 0) return [];
+  const { causes } = journalOrder(plan, rows);
+  const followed = new Set([...causes.values()].flat());
+  const written = byToken(rows);
+  return overwritten.filter((row) => {
+    if (followed.has(row)) return false;
+    const last = causes.get(row)?.at(-1);
+    if (last && row.token < last.token && row.writes.some(isLost(row))) return true;
+    const above = keysOf(row).flatMap((key) => {
+      const stamp = stamps.get(key) ?? 0;
+      const others = stamp > row.token ? (written.get(stamp) ?? []) : [];
+      return others.filter((other) => keysOf(other).includes(key));
+    });
+    return above.length > 0 && above.some((other) => comesBefore(other, row, causes));
   });
-  return [...overwritten].filter((row) => late.has(row) && !followed.has(row));
+}
+
+function comesBefore(
+  first: TurnRecord,
+  row: TurnRecord,
+  causes: ReadonlyMap<TurnRecord, readonly TurnRecord[]>,
+): boolean {
+  const seen = new Set<TurnRecord>();
+  for (const open = [row]; open.length > 0;) {
+    for (const cause of causes.get(open.pop() as TurnRecord) ?? []) {
+      if (cause === first) return true;
+      if (seen.has(cause)) continue;
+      seen.add(cause);
+      open.push(cause);
+    }
+  }
+  return false;
 }

@@ -1,3 +1,5 @@
+import { journalOrder } from '../core/journal-order.js';
+import type { LedgerState } from '../core/ledger-state.js';
 import { replayJournal } from '../core/replay.js';
 import { restamp, type RestampedTurn } from '../core/restamp.js';
 import { tornRows } from '../core/torn-rows.js';
@@ -33,7 +35,7 @@ export interface RebuilderParts {
 /** Derives the ledger of a run anew from its journal, when the ledger has lost it or part of it. */
 export class Rebuilder {
   /** Rebuilds under way here, by run: hundreds of turns of one run may find at once that it is gone. */
-  private readonly underWay = new Map<string, Promise<void>>();
+  private readonly underWay = new Map<string, Promise<LedgerState | undefined>>();
   private begun = 0;
   /** Told of each turn that waits in a run that was rebuilt. */
   onWaiting: ((run: ActiveRun, name: TurnName) => Promise<void>) | undefined;
@@ -41,11 +43,15 @@ export class Rebuilder {
   constructor(private readonly parts: RebuilderParts) {}
 
   /**
-   * Returns when the ledger has a state for the run, made here or by another worker.
+   * Returns when the ledger has a state for the run: the one that was made here, undefined if it is another worker's.
    * @param incarnation the state that is known to be wrong
    * @param graceMs for so long what is open is left to executors that may be alive; default: a lease
    */
-  rebuild(run: ActiveRun, incarnation?: string, graceMs = this.parts.options.worker.leaseMs): Promise<void> {
+  rebuild(
+    run: ActiveRun,
+    incarnation?: string,
+    graceMs = this.parts.options.worker.leaseMs,
+  ): Promise<LedgerState | undefined> {
     const { runId } = run;
     const others = this.underWay.get(runId);
     if (others) return others;
@@ -54,10 +60,15 @@ export class Rebuilder {
     return own;
   }
 
-  private async rebuildOnce(run: ActiveRun, incarnation: string | undefined, graceMs: number): Promise<void> {
+  private async rebuildOnce(
+    run: ActiveRun,
+    incarnation: string | undefined,
+    graceMs: number,
+  ): Promise<LedgerState | undefined> {
     const { persistence, clock, ids } = this.parts;
     const { runId } = run;
     const lock = new RebuildLock(this.parts, runId, `${this.parts.worker}/rebuild${(this.begun += 1)}`);
+    let made: LedgerState | undefined;
     for (let tried = false; ;) {
       const taken = await persistence.until(() => lock.take(incarnation), { runId });
       if (taken === 'wait') {
@@ -66,21 +77,22 @@ export class Rebuilder {
       }
       if (taken === 'locked') {
         tried = true;
-        if (!(await persistence.until(() => this.install(run, lock, graceMs), { runId }))) continue;
+        made = await persistence.until(() => this.install(run, lock, graceMs), { runId });
+        if (!made) continue;
       }
       // from here on a turn that this state does not know is a matter for a rebuild of its own
       this.underWay.delete(runId);
       // a state that is there although it was not said so may be the one from here
       if (tried) await persistence.until(() => this.announce(run), { runId });
-      return;
+      return made;
     }
   }
 
-  private ended(runId: string, own: Promise<void>): void {
+  private ended(runId: string, own: Promise<unknown>): void {
     if (this.underWay.get(runId) === own) this.underWay.delete(runId);
   }
 
-  private async install(run: ActiveRun, lock: RebuildLock, graceMs: number): Promise<boolean> {
+  private async install(run: ActiveRun, lock: RebuildLock, graceMs: number): Promise<LedgerState | undefined> {
     const { store, ledger, logger, options } = this.parts;
     const { runId, plan } = run;
     const [record, [all, stored]] = await Promise.all([store.run(runId), this.recorded(runId)]);
@@ -97,8 +109,8 @@ export class Rebuilder {
     );
     // before the rows: what is half done must not look as if it were patched
     if (retry) await this.patch(runId, retry, stored, first + rows.length);
-    const restamped = restamp(rows, values, first);
-    if (!(await this.rewrite(runId, restamped, lock))) return false;
+    const restamped = restamp(rows, values, first, journalOrder(plan, rows).late);
+    if (!(await this.rewrite(runId, restamped, lock))) return undefined;
     const state = replayJournal(
       plan,
       restamped.map(({ record: row }) => row),
@@ -115,9 +127,9 @@ export class Rebuilder {
     if (record && isEndStatus(record.status)) state.close(record.status);
     // first, so that the run is found again if this process is lost with the state in place
     await ledger.touch([runId]);
-    if (!(await ledger.install(runId, state, lock.current))) return false;
+    if (!(await ledger.install(runId, state, lock.current))) return undefined;
     logger.log(`Rebuilt the ledger of a run from ${rows.length} journal rows.`, { runId });
-    return true;
+    return state;
   }
 
   /** Rows and values as of one moment: a row without its values, or values without their row, would be put in the wrong order. */

@@ -178,7 +178,10 @@ export class RunStarter {
 
   /** The state of a run that has just begun. Later than that, others may have found the run, and its journal tells. */
   private async open(run: ActiveRun, now: number, acceptedAt: number): Promise<void> {
-    if (this.clock.now() - acceptedAt > LAUNCH_MS) return this.rebuilder.rebuild(run);
+    if (this.clock.now() - acceptedAt > LAUNCH_MS) {
+      await this.rebuilder.rebuild(run);
+      return;
+    }
     const state = new LedgerState();
     const incarnation = `${run.runId}:${Math.floor(this.ids.random() * 1e12)}`;
     state.open(startTurns(run.plan), incarnation, now, isDelayed(run.record, now));

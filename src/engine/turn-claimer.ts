@@ -13,6 +13,7 @@ import type { Intake } from './intake.js';
 import type { Persistence } from './persistence.js';
 import type { Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
+import { UnknownTurn } from './unknown-turn.js';
 
 /** The right to execute a turn. */
 export interface Grant {
@@ -72,7 +73,7 @@ export class TurnClaimer {
   ): Promise<Claimed> {
     const { runId } = run;
     let takeover: number | undefined;
-    let sawUnknown = false;
+    const unknown = new UnknownTurn(this.rebuilder, run, name);
     let pauseIsOver = false;
     for (;;) {
       if (this.stopping.aborted && mode === 'job') throw new WorkerStopping('The worker is stopping.');
@@ -102,14 +103,9 @@ export class TurnClaimer {
           await this.rebuilder.rebuild(run);
           break;
         case 'unknown':
-          if (sawUnknown) {
-            this.logger.debug('Dropped a job whose turn is not due.', { runId, ...name });
-            return { kind: 'dropped' };
-          }
-          // the ledger may have lost its latest writes: the journal knows
-          sawUnknown = true;
-          await this.rebuilder.rebuild(run, answer.incarnation);
-          break;
+          if (!(await unknown.isNotDue(answer.incarnation))) break;
+          this.logger.debug('Dropped a job whose turn is not due.', { runId, ...name });
+          return { kind: 'dropped' };
         case 'busy':
           takeover = await this.park(runId, name, answer);
       }

@@ -2,7 +2,7 @@ import type { NodeDefinition } from 'flowcraft';
 import { LRUCache } from 'lru-cache';
 import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
-import type { TurnName, TurnRecord } from '../core/run.js';
+import { keysOf, type TurnName, type TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { tornRows } from '../core/torn-rows.js';
 import { FIRST_TURN } from '../core/turns.js';
@@ -132,11 +132,11 @@ export class TurnExecutor {
    */
   async adopt(run: ActiveRun, row: TurnRecord, token: number): Promise<TurnWrite | undefined> {
     const { store, persistence } = this.sources;
-    const keys = [...row.writes, ...row.inputsWritten, `_outputs.${row.nodeId}`];
+    const keys = keysOf(row);
     const cells = await persistence.until(() => store.values(run.runId, keys), { runId: run.runId });
     const own = (key: string): StoredValue | undefined =>
       cells.find((cell) => cell.key === key && cell.stamp === row.token);
-    if (row.writes.some((key) => own(key) === undefined)) {
+    if (keys.some((key) => own(key) === undefined)) {
       const rows = await persistence.until(() => store.turns(run.runId), { runId: run.runId });
       const others = rows.filter((other) => other.nodeId !== row.nodeId || other.turn !== row.turn);
       if (tornRows(run.plan, [...others, row], cells).includes(row)) return undefined;

@@ -13,6 +13,7 @@ import type { Rebuilder } from './rebuilder.js';
 import type { TurnExecutor, WaitingNode } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
 import type { TurnSettler } from './turn-settler.js';
+import { UnknownTurn } from './unknown-turn.js';
 
 export interface WaitingTurnsParts {
   readonly store: RunStore;
@@ -101,11 +102,11 @@ export class WaitingTurns {
     const request = { node: row.nodeId, turn: row.turn, worker: claimant, leaseMs, floor: row.token, mode };
     // before the claim: if this process is lost with it, somebody must come to look
     await this.watch(runId);
-    for (let rebuilt = false; ; rebuilt = true) {
+    const unknown = new UnknownTurn(rebuilder, run, row);
+    for (;;) {
       const answer = await persistence.until(() => ledger.claim(runId, request), { runId });
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
-      else if (answer.kind === 'unknown' && !rebuilt) await rebuilder.rebuild(run, answer.incarnation);
-      else return answer;
+      else if (answer.kind !== 'unknown' || (await unknown.isNotDue(answer.incarnation))) return answer;
     }
   }
 

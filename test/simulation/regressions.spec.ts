@@ -119,22 +119,28 @@ describe('found by the simulation', () => {
     expect(late.memberships).toEqual([]);
   });
 
-  /** The worker is lost while its write of node `b`, which adds one to a key, is on its way. */
-  const loseWorkerWritingB = async () => {
+  /** The worker is lost while its write of this turn is on its way. */
+  const loseWorkerWriting = async (blueprintId: string, nodeId: string, turn: string) => {
     let deliver: (() => void) | undefined;
     const lost = worker;
     intercept(
-      (step) => step.process === lost && step.method === 'write' && (step.args[0] as TurnWrite).record.nodeId === 'b',
+      (step) => {
+        if (step.process !== lost || step.method !== 'write') return false;
+        const { record } = step.args[0] as TurnWrite;
+        return record.nodeId === nodeId && record.turn === turn;
+      },
       async (next) => {
         await new Promise<void>((resolve) => (deliver = resolve));
         return next();
       },
     );
-    await start('read-modify-write');
+    await start(blueprintId);
     await world.run({ until: () => deliver !== undefined, forMs: 10_000 });
     worker.kill();
     return () => deliver?.();
   };
+  /** It adds one to a key. */
+  const loseWorkerWritingB = () => loseWorkerWriting('read-modify-write', 'b', '1');
   const finishOn = async (next: SimulatedProcess) => {
     worker = next;
     await world.run({ forMs: 15_000 }); // nobody holds a claim any more
@@ -202,6 +208,54 @@ describe('found by the simulation', () => {
     await world.run({ forMs: 100 });
     world.servers.ledger.clear();
     expect(await finishOn(second)).toBe(4);
+  });
+
+  it('a rebuild does not accept what came too late for the rebuild before it, if an older output lies above its own', async () => {
+    const result = (runId: string) => world.servers.store.statuses.get(runId)?.head?.result;
+    await world.complete(worker.engine.client.start('loop', {}, { runId: 'calm' }));
+    await world.run({ until: () => result('calm') !== undefined, forMs: 10_000 });
+    const deliver = await loseWorkerWriting('loop', 'y', '3');
+    const second = world.spawn('w2', configure);
+    const run = await world.complete(second.engine.runs.find('r'));
+    if (!run) throw new Error('unreachable');
+    world.servers.ledger.clear();
+    await world.complete(second.engine.prober.probe(run));
+    deliver(); // the output of pass 2 has been written again meanwhile
+    await world.run({ forMs: 100 });
+    world.servers.ledger.clear();
+    await finishOn(second);
+    const output = (runId: string) => (JSON.parse(result(runId) ?? '{}') as { context?: { y?: unknown } }).context?.y;
+    expect(output('r')).toBeDefined();
+    expect(output('r')).toEqual(output('calm'));
+  });
+
+  it('the job of a turn is not dropped because the ledger loses again what was put right by the journal', async () => {
+    let restore: (() => void) | undefined;
+    intercept(
+      (step) => step.method === 'settle',
+      (next) => {
+        restore ??= world.snapshotLedger();
+        return next();
+      },
+    );
+    const wrote = (node: string) => world.servers.store.turns.get('r')?.has(`${node}\u001f1`) === true;
+    await start('chain');
+    await world.run({ until: () => wrote('a') && restore !== undefined, forMs: 10_000 });
+    worker.kill();
+    worker = world.spawn('w2', configure);
+    await world.run({ forMs: 15_000 });
+    restore?.(); // a replica takes over that does not know of b
+    let losses = 0;
+    intercept(
+      (step) => step.method === 'install',
+      (next) =>
+        next().finally(() => {
+          if (losses++ === 0) restore?.(); // and another one
+        }),
+    );
+    await world.complete(worker.engine.handler.execute({ runId: 'r', blueprintId: 'chain', nodeId: 'b', turn: '1' }));
+    expect(losses).toBe(2);
+    expect(wrote('b')).toBe(true);
   });
 
   it('a run that was ended by a process that was lost before it said so is found, also without the ledger', async () => {
