@@ -36,6 +36,32 @@ export function tornRows(
   });
 }
 
+/** What a key holds once what a torn row has written there is taken back, and the stamp for that. */
+export interface Retraction {
+  readonly stamp: number;
+  readonly values: readonly Omit<ContextRow, 'stamp'>[];
+}
+
+/**
+ * Takes back what is left of a torn row, so that its turn does not find it when it is executed again. Whatever had been
+ * there before lies above the row, as the rebuild wrote it: where the row is on top, there was nothing but the base.
+ */
+export function retractionOf(
+  row: TurnRecord,
+  values: readonly ContextRow[],
+  base: ReadonlyMap<string, string>,
+): Retraction {
+  const own = new Set(keysOf(row));
+  const left = values.filter(({ key, stamp }) => stamp === row.token && own.has(key));
+  return {
+    stamp: row.token + 1,
+    values: left.map(({ key }) => {
+      const value = base.get(key);
+      return value === undefined ? { key, deleted: true } : { key, value };
+    }),
+  };
+}
+
 function comesBefore(
   first: TurnRecord,
   row: TurnRecord,

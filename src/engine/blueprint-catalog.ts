@@ -62,6 +62,11 @@ export class BlueprintCatalog {
     return this.registered.has(blueprintId);
   }
 
+  /** Whether this version of a blueprint is registered here. */
+  has({ id, hash }: BlueprintPlan): boolean {
+    return this.registered.get(id)?.some((plan) => plan.hash === hash) ?? false;
+  }
+
   /**
    * The plan that a new run of this blueprint gets.
    * @throws BlueprintNotFoundError, BlueprintInvalidError, NodeImplementationMissingError

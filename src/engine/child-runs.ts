@@ -144,16 +144,25 @@ export class ChildRuns {
     for (const childRunId of [...begun, ...waitedFor]) await this.endOrphan(run.runId, childRunId);
   }
 
-  private async endOrphan(parentRunId: string, childRunId: string): Promise<void> {
+  /**
+   * Ends a child run whose parent has ended, and answers whether it was one: whoever started it may have been lost before
+   * it said so, and with it whatever told that the node of the parent was under way.
+   */
+  async endIfOrphan({ runId, record }: ActiveRun): Promise<boolean> {
+    return record.parent !== undefined && (await this.endOrphan(record.parent.runId, runId));
+  }
+
+  private async endOrphan(parentRunId: string, childRunId: string): Promise<boolean> {
     const { runs, ender, sources } = this.parts;
     const { store, persistence } = sources;
     const [parent, child] = await persistence.until(
       () => Promise.all([store.run(parentRunId), store.run(childRunId)]),
       { runId: childRunId },
     );
-    if (!parent || !isEndStatus(parent.status) || child?.status !== 'running') return;
+    if (!parent || !isEndStatus(parent.status) || child?.status !== 'running') return false;
     const run = await persistence.until(() => runs.hold(child), { runId: childRunId });
     await ender.end(run, 'cancelled', `Ended with run '${parentRunId}', which it is a part of.`);
+    return true;
   }
 
   private plan(blueprintId: string): BlueprintPlan {

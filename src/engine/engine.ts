@@ -17,6 +17,7 @@ import type { Logger } from '../ports/logger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { TimerIndex, TimerRows } from '../ports/timers.js';
+import { Abilities } from './abilities.js';
 import { ActiveRuns, type ActiveRun } from './active-run.js';
 import { Activity } from './activity.js';
 import { BatchNodes } from './batch-nodes.js';
@@ -226,12 +227,14 @@ export class Engine {
     flowcraft.replace(BatchGatherNode, batches.gather());
     finisher.onChildEnd = (child) => children.childEnded(child);
     finisher.onCutShort = (run, interrupted) => children.cutShort(run, interrupted);
+    const abilities = new Abilities(flowcraft, this.catalog, options);
     this.processor = new TurnProcessor({
       queue,
+      store,
       ledger,
       claimer,
       executor,
-      outcomes: new TurnOutcomes(executor, leases, store, persistence, clock),
+      outcomes: new TurnOutcomes(executor, abilities, leases, store, persistence, clock),
       writer: new TurnWriter(store, executor, persistence, logger, (write) => turnTimers.record(write)),
       settler,
       rebuilder,
@@ -243,14 +246,25 @@ export class Engine {
       logger,
       options,
       beganToWait,
-      canExecute: (uses) => options.blueprints?.unknownNodes === 'fail' || flowcraft.hasImplementation(uses),
+      abilities,
       stopping: stopping.signal,
     });
-    this.prober = new Prober(store, ledger, queue, runs, rebuilder, finisher, beganToWait, persistence, logger);
+    this.prober = new Prober(
+      store,
+      ledger,
+      queue,
+      runs,
+      rebuilder,
+      finisher,
+      (run) => children.endIfOrphan(run),
+      beganToWait,
+      persistence,
+      logger,
+    );
     this.handler = new EngineJobHandler({
       queue,
       runs,
-      flowcraft,
+      abilities,
       processor: this.processor,
       prober: this.prober,
       intake,

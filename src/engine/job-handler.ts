@@ -12,9 +12,9 @@ import { ForeignContextInvalidError } from '../core/limit-errors.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { JobHandler, JobQueue, RawMessage } from '../ports/job-queue.js';
 import type { Logger } from '../ports/logger.js';
+import { NotHere, type Abilities } from './abilities.js';
 import { retriesOf, type ActiveRun, type ActiveRuns } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
-import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { Intake } from './intake.js';
 import type { Persistence } from './persistence.js';
 import type { Prober } from './prober.js';
@@ -28,7 +28,7 @@ const FAILURE_DELAY_MS = 1_000;
 export interface HandlerParts {
   readonly queue: JobQueue;
   readonly runs: ActiveRuns;
-  readonly flowcraft: FlowcraftRuntime;
+  readonly abilities: Abilities;
   readonly processor: TurnProcessor;
   readonly prober: Prober;
   readonly intake: Intake;
@@ -145,7 +145,7 @@ export class EngineJobHandler implements JobHandler {
   }
 
   private async process(job: Job, message: RawMessage): Promise<void> {
-    const { processor, prober, flowcraft, logger } = this.parts;
+    const { processor, prober, abilities, logger } = this.parts;
     let run: ActiveRun | undefined;
     try {
       run = await this.find(job);
@@ -164,18 +164,16 @@ export class EngineJobHandler implements JobHandler {
     }
     // a foreign client also sends jobs for fallback nodes: which nodes start is decided here
     if (job.turn === undefined && !run.plan.startNodeIds.includes(job.nodeId)) return;
-    const uses = run.plan.nodes.get(job.nodeId)?.definition.uses;
-    const failsUnknown = this.parts.options.blueprints?.unknownNodes === 'fail';
-    if (uses !== undefined && !failsUnknown && !flowcraft.hasImplementation(uses)) {
-      return this.putBack(
-        job,
-        message,
-        undefined,
-        `This worker has no implementation of '${uses}', which node '${job.nodeId}' uses.`,
-      );
-    }
+    const definition = run.plan.nodes.get(job.nodeId)?.definition;
+    const lacks = definition && abilities.lacks(run, definition);
+    if (lacks !== undefined) return this.putBack(job, message, undefined, lacks);
     const turn = job.turn ?? startTurnOf(run, job);
-    await processor.process(run, { nodeId: job.nodeId, turn }, job.pausedUntil);
+    try {
+      await processor.process(run, { nodeId: job.nodeId, turn }, job.pausedUntil);
+    } catch (error) {
+      if (!(error instanceof NotHere)) throw error;
+      await this.putBack(job, message, undefined, error.message);
+    }
   }
 
   private async find(job: Job): Promise<ActiveRun | undefined> {

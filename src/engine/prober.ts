@@ -22,6 +22,7 @@ export class Prober {
     private readonly runs: ActiveRuns,
     private readonly rebuilder: Rebuilder,
     private readonly finisher: Finisher,
+    private readonly endIfOrphan: (run: ActiveRun) => Promise<boolean>,
     private readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>,
     private readonly persistence: Persistence,
     private readonly logger: Logger,
@@ -31,6 +32,7 @@ export class Prober {
   async probe(asked: ActiveRun): Promise<readonly string[]> {
     const { runId } = asked;
     let run = asked;
+    if (await this.endIfOrphan(run)) return [];
     for (let looked = false; ;) {
       const [state, now] = await this.persistence.until(
         () => Promise.all([this.ledger.read(runId), this.ledger.now()]),

@@ -2,7 +2,7 @@ import { journalOrder } from '../core/journal-order.js';
 import type { LedgerState } from '../core/ledger-state.js';
 import { replayJournal } from '../core/replay.js';
 import { restamp, type RestampedTurn } from '../core/restamp.js';
-import { tornRows } from '../core/torn-rows.js';
+import { retractionOf, tornRows } from '../core/torn-rows.js';
 import { applyRetry, type RetryRecord } from '../core/retry.js';
 import { isEndStatus, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock, type Ids } from '../ports/clock.js';
@@ -97,6 +97,10 @@ export class Rebuilder {
     const { runId, plan } = run;
     const [record, [all, stored]] = await Promise.all([store.run(runId), this.recorded(runId)]);
     const torn = tornRows(plan, all, stored);
+    for (const row of torn) {
+      const { values: left, stamp } = retractionOf(row, stored, run.base);
+      if (left.length > 0) await store.writeValues(runId, left, stamp);
+    }
     const whole = all.filter((row) => !torn.includes(row));
     const kept = stored.filter((value) => !torn.some((row) => row.token === value.stamp));
     const retry = record?.retry;

@@ -219,6 +219,8 @@ export class Reconciler {
         const run = await store.run(runId);
         if (!run) return false;
         if (isEndStatus(run.status)) return !isEndStatus((await store.status(runId))?.status ?? '');
+        // a subflow that nobody knows of any more
+        if (run.parent && isEndStatus((await store.run(run.parent.runId))?.status ?? 'running')) return true;
         const state = await ledger.read(runId);
         return state.fields.size === 0 || isStranded(state, now * 1000) || (await this.isBehind(runId, state));
       } catch (error) {

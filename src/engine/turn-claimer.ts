@@ -39,6 +39,8 @@ export type Claimed =
 export class WorkerStopping extends Error {}
 
 const LONGEST_PARK_MS = 2_000;
+/** A claim that takes longer was held up in this process: drivers give up by then. */
+const LONGEST_CLAIM_MS = 1_000;
 
 /** Until when a turn pauses that runs by itself after that: a retried one, or the first ones of a delayed run. */
 function pauseOf(run: ActiveRun, row: TurnRecord | undefined): number | undefined {
@@ -126,8 +128,8 @@ export class TurnClaimer {
   }
 
   /**
-   * Reads the turn's own row beside the claim. A claim that had to be repeated may have been granted long after the row
-   * was read, so it is read again then.
+   * Reads the turn's own row beside the claim. A claim that had to be repeated, or that this process was too slow to send,
+   * may have been granted long after the row was read, so it is read again then.
    */
   private async ask(
     runId: string,
@@ -144,7 +146,8 @@ export class TurnClaimer {
       return this.ledger.claim(runId, request);
     };
     const [answer, row] = await Promise.all([this.persistence.until(claim, fields), read()]);
-    return { answer, row: tries === 1 ? row : await read(), askedAt };
+    const isRecent = tries === 1 && this.clock.now() - askedAt < LONGEST_CLAIM_MS;
+    return { answer, row: isRecent ? row : await read(), askedAt };
   }
 
   /** The row was read beside the claim, so it may be older than the answer. */

@@ -4,7 +4,7 @@ import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
 import { keysOf, type TurnName, type TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
-import { tornRows } from '../core/torn-rows.js';
+import { retractionOf, tornRows } from '../core/torn-rows.js';
 import { FIRST_TURN } from '../core/turns.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { StoredValue, TurnWrite } from '../ports/run-store.js';
@@ -139,7 +139,12 @@ export class TurnExecutor {
     if (keys.some((key) => own(key) === undefined)) {
       const rows = await persistence.until(() => store.turns(run.runId), { runId: run.runId });
       const others = rows.filter((other) => other.nodeId !== row.nodeId || other.turn !== row.turn);
-      if (tornRows(run.plan, [...others, row], cells).includes(row)) return undefined;
+      if (tornRows(run.plan, [...others, row], cells).includes(row)) {
+        const { values, stamp } = retractionOf(row, cells, run.base);
+        if (values.length > 0)
+          await persistence.until(() => store.writeValues(run.runId, values, stamp), { runId: run.runId });
+        return undefined;
+      }
     }
     const values = keys.flatMap((key) => {
       const cell = own(key);

@@ -1,6 +1,7 @@
 import { isRetry, wakeUpTime, type TurnName, type TurnRecord } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { RunStore, TurnWrite } from '../ports/run-store.js';
+import { NotHere, type Abilities } from './abilities.js';
 import type { ActiveRun } from './active-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { Persistence } from './persistence.js';
@@ -32,6 +33,7 @@ export interface ClaimedTurn {
 export class TurnOutcomes {
   constructor(
     private readonly executor: TurnExecutor,
+    private readonly abilities: Abilities,
     private readonly leases: LeaseKeeper,
     private readonly store: RunStore,
     private readonly persistence: Persistence,
@@ -60,6 +62,9 @@ export class TurnOutcomes {
   ): Promise<Outcome> {
     const definition = await this.executor.definition(run, name.nodeId, grant.origin);
     if (!definition) throw new Error(`Node '${name.nodeId}' is not in the blueprint of run '${run.runId}'.`);
+    // of a node that was added to the run only this tells what it uses; the claim runs out
+    const lacks = this.abilities.lacks(run, definition);
+    if (lacks !== undefined) throw new NotHere(lacks);
     const result = await this.executor.execute(
       run,
       name,

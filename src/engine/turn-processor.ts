@@ -9,7 +9,8 @@ import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
-import type { TurnWrite } from '../ports/run-store.js';
+import type { RunStore, TurnWrite } from '../ports/run-store.js';
+import type { Abilities } from './abilities.js';
 import { retriesOf, type ActiveRun } from './active-run.js';
 import type { Activity } from './activity.js';
 import type { EngineOptions } from './engine-options.js';
@@ -34,6 +35,7 @@ const DONE_KEPT_MS = 15_000;
 
 export interface ProcessorParts {
   readonly queue: JobQueue;
+  readonly store: RunStore;
   readonly ledger: Ledger;
   readonly claimer: TurnClaimer;
   readonly executor: TurnExecutor;
@@ -50,8 +52,7 @@ export interface ProcessorParts {
   readonly options: EngineOptions;
   /** Looks whether what a turn waits for has come already. */
   readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
-  /** Whether this worker has the implementation. */
-  readonly canExecute: (uses: string) => boolean;
+  readonly abilities: Abilities;
   /** Aborted once no further node may start here. */
   readonly stopping: AbortSignal;
 }
@@ -168,6 +169,11 @@ export class TurnProcessor {
         const written = await this.parts.writer.write(run, write, inTime, grant.origin);
         pending = written ?? write;
         if (!written) continue;
+        const above = await this.above(run, written, grant);
+        if (above !== undefined) {
+          floor = above;
+          continue;
+        }
         if (outcome.isFirst) fresh = written;
         ({ record } = written);
         reserved = this.reserve(run, record, grant.origin);
@@ -184,6 +190,19 @@ export class TurnProcessor {
       if (answer.kind === 'closed') return true;
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
     }
+  }
+
+  /**
+   * The token of a row that lies above the one that was just written. Only after so long can another worker have had the
+   * claim, which this one holds again because Redis went back to an older state: that other's outcome has been accepted.
+   */
+  private async above(run: ActiveRun, { record }: TurnWrite, { askedAt }: Grant): Promise<number | undefined> {
+    const { clock, options, persistence, store } = this.parts;
+    if (clock.now() - askedAt < options.worker.livenessMs) return undefined;
+    const { runId } = run;
+    const { nodeId, turn, token } = record;
+    const row = await persistence.until(() => store.turn(runId, nodeId, turn), { runId, nodeId, turn });
+    return row && row.token > token ? row.token : undefined;
   }
 
   private async settle(run: ActiveRun, record: TurnRecord, grant: Grant, claim: number): Promise<SettleAnswer> {
@@ -259,18 +278,20 @@ export class TurnProcessor {
   private reserve(run: ActiveRun, record: TurnRecord, origin: Origin | undefined): number {
     const { plan } = run;
     const { permits } = this.parts;
-    const usesIn = (id: string) => plan.nodes.get(id)?.definition.uses;
+    const definitionOf = (id: string) => plan.nodes.get(id)?.definition;
     const leads = plan.nodes.get(record.nodeId)?.leads.map(({ join }) => join) ?? [];
     const following = [
-      ...record.taken.map(usesIn),
-      ...(record.dynamicNodes ?? []).map((node) => node.uses),
-      ...(record.batch ? [record.batch.uses] : []),
+      ...record.taken.map(definitionOf),
+      ...(record.dynamicNodes ?? []),
+      ...(record.batch ? [{ uses: record.batch.uses }] : []),
       // the next item stays here only if nobody waits: a large batch must leave room for other runs
-      ...(origin?.batch === undefined || permits.isWanted ? [] : [usesOf(origin.batch)]),
+      ...(origin?.batch === undefined || permits.isWanted ? [] : [{ uses: usesOf(origin.batch) }]),
     ];
-    const others = [...leads, ...(origin?.gather === undefined ? [] : [origin.gather])].map(usesIn);
+    const others = [...leads, ...(origin?.gather === undefined ? [] : [origin.gather])].map(definitionOf);
     if (following.length === 0 || this.parts.stopping.aborted) return 0;
-    if (![...following, ...others].every((name) => name !== undefined && this.parts.canExecute(name))) return 0;
+    const isHere = (node: (typeof following)[number]) =>
+      node !== undefined && this.parts.abilities.lacks(run, node) === undefined;
+    if (![...following, ...others].every(isHere)) return 0;
     const most = following.length + Math.min(record.batch?.items ?? 0, record.batch?.window ?? 0);
     let reserved = 1;
     while (reserved < most && permits.tryAcquire()) reserved++;

@@ -1,4 +1,10 @@
-import { CallTimeoutError, NodeNotAwaitingError, RunEndedError, UnavailableError } from '../../src/core/errors.js';
+import {
+  CallTimeoutError,
+  ClosedError,
+  NodeNotAwaitingError,
+  RunEndedError,
+  UnavailableError,
+} from '../../src/core/errors.js';
 import type { TurnRecord } from '../../src/core/run.js';
 import type { Flow } from './flows.js';
 import type { Fleet, Slot } from './fleet.js';
@@ -155,7 +161,9 @@ export class Callers {
         else if (
           error instanceof UnavailableError ||
           error instanceof CallTimeoutError ||
-          error instanceof NodeNotAwaitingError
+          error instanceof NodeNotAwaitingError ||
+          // the process was asked to stop, and another takes its place
+          error instanceof ClosedError
         )
           this.again(intent);
         else {

@@ -85,8 +85,11 @@ export class Faults {
     private readonly random: Random,
     private readonly onDuplicate: () => boolean,
   ) {
-    this.traps = new Traps(world, fleet, random, (kind) => {
+    const count = (kind: string) => {
       this.counts[kind] = (this.counts[kind] ?? 0) + 1;
+    };
+    this.traps = new Traps(world, fleet, random, count, (at) => {
+      network.lastLate = Math.max(network.lastLate, at);
     });
     this.left = random.int(13);
     this.probability = random.pick([0.02, 0.05, 0.15]);
@@ -103,6 +106,7 @@ export class Faults {
       [1, () => this.cancel()],
       [1, () => this.repeatStart()],
       [1, () => this.sweep()],
+      [2, () => this.deploy()],
     ];
     this.kinds = weighted.flatMap(([weight, kind]) => Array.from({ length: weight }, () => kind));
   }
@@ -128,6 +132,8 @@ export class Faults {
     this.left = 0;
     this.traps.disarm();
     this.network.isCalm = true;
+    // what was begun with new code needs it
+    for (const slot of this.fleet.slots) if (slot.code !== this.fleet.code) slot.process.kill();
     for (const slot of this.fleet.slots) {
       if (slot.process.state === 'paused') slot.process.wake();
       this.fleet.replace(slot);
@@ -195,6 +201,21 @@ export class Faults {
     if (runs.length === 0) return undefined;
     this.callers.repeat(this.random.pick(runs));
     return 'start repeated';
+  }
+
+  /** The processes get new code, each at a moment of its own, and runs are started from then on that need it. */
+  private deploy(): string | undefined {
+    const { fleet, random, world } = this;
+    if (fleet.code === 'next') return undefined;
+    fleet.code = 'next';
+    for (const slot of fleet.slots)
+      world.time.after(random.between(0, 20_000), () => {
+        if (random.chance(0.7)) void fleet.renew(slot);
+        else if (slot.code !== fleet.code) fleet.crash(slot, random.between(0, 1_000));
+      });
+    const { flow } = random.pick(this.callers.runs);
+    this.callers.start(flow, `run${this.callers.runs.length + 1}`, random.between(0, 15_000));
+    return 'deploy';
   }
 
   private sweep(): string | undefined {

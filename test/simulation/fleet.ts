@@ -1,7 +1,8 @@
-import type { NodeRegistry, WorkflowBlueprint } from 'flowcraft';
+import type { WorkflowBlueprint } from 'flowcraft';
 import type { EngineOptions } from '../../src/engine/engine-options.js';
 import { delay } from '../../src/ports/clock.js';
 import { registryOf, type Lab } from './lab.js';
+import type { Code } from './versions.js';
 import type { SimulatedProcess } from './world/process.js';
 import type { World } from './world/world.js';
 
@@ -40,12 +41,17 @@ export interface Slot {
   readonly index: number;
   process: SimulatedProcess;
   lives: number;
+  /** What its process was started with. */
+  code: Code;
 }
 
 export interface FleetOptions {
   readonly workers: number;
   readonly clients: number;
-  readonly blueprints: readonly WorkflowBlueprint[];
+  /** What a process with this code registers. */
+  readonly blueprints: (code: Code) => Readonly<Record<string, WorkflowBlueprint>>;
+  /** @default 'first' */
+  readonly code?: Code;
   /** Whether workers also sweep. */
   readonly reconciler: boolean;
   lab(process: SimulatedProcess): Lab;
@@ -57,14 +63,17 @@ export class Fleet {
   /** Called when a new process has taken the place of one that died. */
   onReplaced: ((gone: SimulatedProcess) => void) | undefined;
   isOpen = true;
+  /** What processes are started with from now on. */
+  code: Code;
 
   constructor(
     readonly world: World,
     private readonly options: FleetOptions,
   ) {
+    this.code = options.code ?? 'first';
     for (const role of ['worker', 'client'] as const)
       for (let index = 1; index <= options[`${role}s`]; index++)
-        this.slots.push({ role, index, process: this.spawn(role, index, 1), lives: 1 });
+        this.slots.push({ role, index, process: this.spawn(role, index, 1), lives: 1, code: this.code });
   }
 
   /** Slots of this role whose process runs. */
@@ -82,8 +91,19 @@ export class Fleet {
     if (slot.process.state !== 'dead') return;
     const gone = slot.process;
     slot.lives++;
+    slot.code = this.code;
     slot.process = this.spawn(slot.role, slot.index, slot.lives);
     this.onReplaced?.(gone);
+  }
+
+  /** A process with older code drains, and one with that of now takes its place. */
+  async renew(slot: Slot): Promise<void> {
+    const { process, code } = slot;
+    if (code === this.code || process.state !== 'running') return;
+    await process.engine.worker.drain();
+    if (slot.process !== process || slot.code !== code || !this.isOpen) return;
+    process.engine.close();
+    this.crash(slot, 0);
   }
 
   /** Drains and closes all processes. Answers what is left of them. */
@@ -110,8 +130,8 @@ export class Fleet {
     const name = `${role === 'worker' ? 'w' : 'c'}${index}.${life}`;
     const process = world.spawn(name, (self) => ({
       runtime: {
-        registry: this.registry(self),
-        blueprints: Object.fromEntries(options.blueprints.map((b) => [b.id, b])),
+        registry: registryOf(options.lab(self), this.code),
+        blueprints: { ...options.blueprints(this.code) },
       },
       options: OPTIONS,
     }));
@@ -131,10 +151,6 @@ export class Fleet {
         () => this.sweepNow(process, SWEEP_EVERY_MS),
       );
     });
-  }
-
-  private registry(process: SimulatedProcess): NodeRegistry {
-    return registryOf(this.options.lab(process));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { NodeRegistry } from 'flowcraft';
 import type { TurnInfo } from '../../src/engine/node-execution.js';
+import type { Code } from './versions.js';
 
 /** One execution of a node's code. What it makes carries its mark, so that two executions of a turn can be told apart. */
 export interface Execution {
@@ -29,7 +30,7 @@ interface Call {
 }
 
 /** Node functions without a memory: what they make depends on what they read, apart from the mark. */
-export function registryOf(lab: Lab): NodeRegistry {
+export function registryOf(lab: Lab, code: Code = 'next'): NodeRegistry {
   const begin = async ({ input, dependencies }: Call) => {
     const execution = lab.begin(dependencies['turn'] as TurnInfo | undefined);
     for (const mark of marksIn(input)) execution.reads.add(mark);
@@ -37,12 +38,14 @@ export function registryOf(lab: Lab): NodeRegistry {
     return execution;
   };
   const marked = ({ mark }: Execution, v: unknown) => ({ v, mark });
+  /** The output depends on the input. */
+  const step = async (call: Call) => {
+    const execution = await begin(call);
+    return { output: marked(execution, digest([call.params['name'], withoutMarks(call.input)])) };
+  };
   const nodes = {
-    /** The output depends on the input. */
-    step: async (call: Call) => {
-      const execution = await begin(call);
-      return { output: marked(execution, digest([call.params['name'], withoutMarks(call.input)])) };
-    },
+    step,
+    ...(code === 'next' ? { step_2: step } : {}),
     /** The output does not depend on the input: for nodes that run once for each arrival. */
     constant: async (call: Call) => ({ output: marked(await begin(call), call.params['name']) }),
     /** The output has a property for each condition: `{ yes: true, no: false }`. */

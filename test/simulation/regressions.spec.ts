@@ -5,6 +5,7 @@ import type { EngineConfiguration } from '../../src/engine/engine.js';
 import type { TurnWrite } from '../../src/ports/run-store.js';
 import { FLOWS } from './flows.js';
 import { ORACLE_LAB, registryOf } from './lab.js';
+import { blueprintsOf, type Code } from './versions.js';
 import type { Step } from './world/network.js';
 import type { SimulatedProcess } from './world/process.js';
 import { World } from './world/world.js';
@@ -229,6 +230,80 @@ describe('found by the simulation', () => {
     expect(output('r')).toEqual(output('calm'));
   });
 
+  it.each([
+    ['a rebuild', true],
+    ['whoever claims the turn', false],
+  ])('what is left of a torn row is not read when its turn is executed again, if %s finds it', async (_who, isLost) => {
+    const deliver = await loseWorkerWriting('loop', 'x', '1');
+    const second = world.spawn('w2', configure);
+    const run = await world.complete(second.engine.runs.find('r'));
+    if (!run) throw new Error('unreachable');
+    world.servers.ledger.clear();
+    await world.complete(second.engine.prober.probe(run));
+    deliver(); // of the two keys that it wrote one has been written again meanwhile, the other had never been
+    await world.run({ forMs: 100 });
+    if (isLost) world.servers.ledger.clear();
+    expect(await finishOn(second)).toBe(3);
+    expect([...(world.servers.store.turns.get('r')?.keys() ?? [])]).toContain('x\u001f3');
+  });
+
+  it.each([
+    ['who holds a claim again', 'values'],
+    ['whose claim is late', 'claim'],
+  ])('a worker %s does not undo what was accepted meanwhile, in a ledger that went back', async (_who, method) => {
+    const client = world.spawn('c1', configure);
+    const stale = worker;
+    let restore: (() => void) | undefined;
+    let release: (() => void) | undefined;
+    intercept(
+      (step) => step.process === stale && step.method === method,
+      async (next) => {
+        if (restore) return next();
+        restore = world.snapshotLedger();
+        await new Promise((resolve) => world.time.after(50, () => resolve(undefined)));
+        stale.pause();
+        await new Promise<void>((resolve) => (release = resolve));
+        return next();
+      },
+    );
+    await world.complete(client.engine.client.start('chain', {}, { runId: 'r' }));
+    await world.run({ until: () => stale.state === 'paused', forMs: 10_000 });
+    const other = world.spawn('w2', configure);
+    await world.complete(other.engine.worker.start());
+    const row = (node: string) => world.servers.store.turns.get('r')?.get(`${node}\u001f1`);
+    await world.run({ until: () => row('b') !== undefined, forMs: 60_000 });
+    other.kill();
+    await world.run({ forMs: 2_000 });
+    restore?.();
+    stale.wake();
+    release?.();
+    expect(await until('completed')).toBe(true);
+    expect(['a', 'b', 'd'].map((node) => row(node)?.worker)).toEqual(['w2', 'w2', 'w1']);
+    client.engine.close();
+  });
+
+  it('a subflow whose parent was ended by somebody who did not know of it ends, too', async () => {
+    const client = world.spawn('c1', configure);
+    const lost = worker;
+    intercept(
+      (step) => step.process === lost && step.method === 'accept',
+      (next) => next().finally(() => lost.kill()),
+    );
+    await world.complete(client.engine.client.start('wait-in-a-subflow', {}, { runId: 'r' }));
+    await world.run({ until: () => lost.state === 'dead', forMs: 10_000 });
+    world.servers.ledger.clear(); // and with it that the node of the subflow was under way
+    await world.complete(client.engine.client.cancel('r', undefined));
+    worker = world.spawn('w2', configure);
+    await world.complete(worker.engine.worker.start());
+    const child = () => [...world.servers.store.runs.values()].find((run) => run.parent?.runId === 'r');
+    expect(child()?.status).toBe('running');
+    await world.run({ forMs: 1_000 });
+    await world.complete(worker.engine.reconciler.sweep(0));
+    await world.run({ until: () => child()?.status !== 'running', forMs: 60_000 });
+    expect(child()?.status).toBe('cancelled');
+    client.engine.close();
+  });
+
   it('the job of a turn is not dropped because the ledger loses again what was put right by the journal', async () => {
     let restore: (() => void) | undefined;
     intercept(
@@ -293,5 +368,32 @@ describe('found by the simulation', () => {
     await world.complete(started);
     expect(status()).toBe('cancelled');
     other.engine.close();
+  });
+
+  it.each([
+    ['a subflow that it does not know', 'subflow'],
+    ['an item of a batch that it has no code for', 'batch'],
+  ])('a worker with older code leaves %s to others', async (_what, name) => {
+    const flow = FLOWS.find((f) => f.name === name);
+    if (!flow) throw new Error('unreachable');
+    const having = (code: Code) => (): EngineConfiguration => ({
+      runtime: { registry: registryOf(ORACLE_LAB, code), blueprints: blueprintsOf(code, [flow]) },
+      options: DEFAULT_OPTIONS,
+    });
+    const client = world.spawn('c1', having('next'));
+    await world.complete(worker.engine.worker.drain());
+    worker.engine.close();
+    worker = world.spawn('old', having('first'));
+    await world.complete(worker.engine.worker.start());
+    await world.complete(client.engine.client.start(name, {}, { runId: 'r' }));
+    await world.run({ forMs: 30_000 });
+    expect(status()).toBe('running');
+    const next = world.spawn('new', having('next'));
+    await world.complete(next.engine.worker.start());
+    expect(await until('completed')).toBe(true);
+    const executed = [...(world.servers.store.turns.get('r')?.values() ?? [])].map((row) => row.worker);
+    expect(new Set(executed)).toEqual(new Set(['old', 'new']));
+    await world.complete(next.engine.worker.drain());
+    for (const { engine } of [next, client]) engine.close();
   });
 });

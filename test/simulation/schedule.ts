@@ -6,6 +6,7 @@ import { FLOWS, type Flow } from './flows.js';
 import { Observer, turnsOf } from './observer.js';
 import { OffsetCheck } from './offsets.js';
 import { comparable, oracle, type Expected } from './oracle.js';
+import { blueprintsOf, nextVersion, NEXT_VERSION } from './versions.js';
 import { Random } from './world/random.js';
 import { World } from './world/world.js';
 
@@ -45,7 +46,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRep
   const random = new Random(seed, 'schedule');
   const flows = options.flow ? FLOWS.filter((f) => f.name === options.flow) : choose(random);
   const expected = new Map<Flow, Baseline>();
-  for (const flow of flows) expected.set(flow, await baseline(flow));
+  for (const flow of flows) for (const each of [flow, nextVersion(flow)]) expected.set(each, await baseline(each));
 
   const world = new World({ seed, partitions: PARTITIONS, ...(trace ? { trace } : {}) });
   Date.now = () => world.ledgerClock.now(); // flowcraft's sleep asks it
@@ -60,7 +61,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRep
   const fleet = new Fleet(world, {
     workers: random.pick([2, 2, 3]),
     clients: 1,
-    blueprints: [...new Map(flows.flatMap((f) => f.blueprints).map((b) => [b.id, b])).values()],
+    blueprints: (code) => blueprintsOf(code, flows),
     reconciler: options.reconciler ?? true,
     lab: (process) =>
       observer.lab(process, () => workFor(process, network.isCalm ? work.between(0, 5) : duration(work))),
@@ -90,7 +91,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRep
     complain(error instanceof Error ? error.message : String(error));
   }
   observer.check();
-  for (const wanted of callers.runs) checkRun(world, wanted, expected.get(wanted.flow) as Baseline, complain);
+  for (const wanted of callers.runs) checkRun(world, wanted, expected, complain);
   for (const { reason } of world.servers.broker.deadLetters) complain(`a job became a dead letter: ${reason.message}`);
   return {
     seed,
@@ -133,7 +134,8 @@ async function runCalmly(flow: Flow): Promise<Baseline> {
   const fleet = new Fleet(world, {
     workers: 1,
     clients: 1,
-    blueprints: flow.blueprints,
+    blueprints: () => Object.fromEntries(flow.blueprints.map((b) => [b.id, b])),
+    code: 'next',
     reconciler: false,
     lab: (process) => observer.lab(process, async () => {}),
   });
@@ -141,7 +143,11 @@ async function runCalmly(flow: Flow): Promise<Baseline> {
   const run = callers.start(flow, 'run', 0);
   await world.run({ until: () => callers.isContent && allEnded(world), forMs: 120_000 });
   await fleet.close();
-  const { status, context, failed } = outcomeOf(world, run) ?? { status: 'nothing', context: '', failed: [] };
+  const { status, context, failed } = outcomeOf(world, run.runId, flow) ?? {
+    status: 'nothing',
+    context: '',
+    failed: [],
+  };
   return { status, context, failed, turns: turnsOf(world, run.runId) };
 }
 
@@ -153,27 +159,36 @@ function allEnded({ servers }: World): boolean {
   return true;
 }
 
-function checkRun(world: World, wanted: WantedRun, expected: Baseline, complain: (violation: string) => void): void {
+function checkRun(
+  world: World,
+  wanted: WantedRun,
+  baselines: ReadonlyMap<Flow, Baseline>,
+  complain: (violation: string) => void,
+): void {
   const { runs, statuses } = world.servers.store;
-  const { runId, flow } = wanted;
-  if (!runs.has(runId)) {
+  const { runId } = wanted;
+  const record = runs.get(runId);
+  if (!record) {
     if (wanted.accepted) complain(`${runId} was accepted and is nowhere`);
     return;
   }
+  // whatever code the workers had that executed it
+  const flow = record.blueprintVersion === NEXT_VERSION ? nextVersion(wanted.flow) : wanted.flow;
+  const expected = baselines.get(flow) as Baseline;
   for (const run of runs.values()) {
     if ((run.parent?.rootRunId ?? run.runId) !== runId) continue;
     const row = statuses.get(run.runId)?.head?.status ?? 'nothing';
     if (run.status === 'running') complain(`${run.runId} (${flow.name}) is stuck`);
     else if (row !== run.status) complain(`${run.runId} is ${run.status}, its status row says ${row}`);
   }
-  const outcome = outcomeOf(world, wanted);
+  const outcome = outcomeOf(world, runId, flow);
   if (!outcome) return;
   const turns = turnsOf(world, runId);
   for (const turn of turns)
     if (!expected.turns.has(turn) && !wanted.cancelled) complain(`${runId} (${flow.name}) ran ${turn}`);
   if (outcome.status === 'cancelled' && wanted.cancelled) return;
   if (outcome.status !== expected.status)
-    complain(`${runId} (${flow.name}) is ${outcome.status}, not ${expected.status}: ${runs.get(runId)?.reason ?? ''}`);
+    complain(`${runId} (${flow.name}) is ${outcome.status}, not ${expected.status}: ${record.reason ?? ''}`);
   for (const turn of expected.turns) if (!turns.has(turn)) complain(`${runId} (${flow.name}) did not run ${turn}`);
   if (outcome.context !== expected.context)
     complain(`${runId} (${flow.name}): ${difference(expected.context, outcome.context)}`);
@@ -181,7 +196,7 @@ function checkRun(world: World, wanted: WantedRun, expected: Baseline, complain:
     complain(`${runId} (${flow.name}) has errors of ${outcome.failed.join()}, not ${expected.failed.join()}`);
 }
 
-function outcomeOf(world: World, { runId, flow }: WantedRun): Expected | undefined {
+function outcomeOf(world: World, runId: string, flow: Flow): Expected | undefined {
   const head = world.servers.store.statuses.get(runId)?.head;
   if (head?.result === undefined) return undefined;
   const result = JSON.parse(head.result) as { context: Record<string, unknown>; errors?: { nodeId: string }[] };

@@ -22,6 +22,8 @@ export class Traps {
     private readonly fleet: Fleet,
     private readonly random: Random,
     private readonly count: (kind: string) => void,
+    /** Hears when a call is served that is held back. */
+    private readonly onLate: (at: number) => void,
   ) {
     world.interceptors.push((step, next) => {
       const { armed } = this;
@@ -71,6 +73,7 @@ export class Traps {
   /** The call is served about when the process wakes. */
   private async pauseBefore(step: Step, next: () => Promise<unknown>): Promise<unknown> {
     const ms = this.pause(step) + this.random.between(-300, 100);
+    this.onLate(this.world.time.now + ms);
     await new Promise<void>((resolve) => this.world.time.after(ms, resolve));
     return next();
   }

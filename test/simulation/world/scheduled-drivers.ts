@@ -115,7 +115,7 @@ function brokerOf(process: SimulatedProcess): MemoryBroker {
       const membership = {
         isIn: false,
         join: () => {
-          if (membership.isIn) return;
+          if (membership.isIn || !process.memberships.includes(membership)) return;
           membership.isIn = true;
           world.say(() => `${process.name} joins the group`);
           broker.join(groupId, member);

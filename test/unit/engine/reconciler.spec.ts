@@ -77,6 +77,40 @@ describe('the sweep', () => {
     expect(all.length).toBeLessThanOrEqual(12_000 / 500 + 2);
   }, 60_000);
 
+  it('touches a bounded part of 100,000 stalled runs at a time, comes to all, and is not held up by those that fail', async () => {
+    const COUNT = 100_000;
+    const MOST = 2_000;
+    const fails = (runId: string) => runId.endsWith('500');
+    const touched: number[] = [];
+    const failures = new Map<string, number>();
+    const replica = await process(async (name, args, make) => {
+      if (name === 'run') touched.push((touched.pop() ?? 0) + 1);
+      if (name !== 'publish') return make();
+      const [{ runId }] = args as [{ runId: string }];
+      if (!fails(runId)) return make();
+      failures.set(runId, (failures.get(runId) ?? 0) + 1);
+      throw new UnavailableError('kafka', 'publish', new Error('too large'));
+    });
+    const ids = await accept(replica, COUNT);
+    const reconciler = limited(replica.engine.reconciler, MOST);
+    const all: ReconciliationStats[] = [];
+    while (new Set(probes).size < ids.length && all.length < COUNT / MOST + 10) {
+      touched.push(0);
+      all.push(await reconciler.sweep(50));
+    }
+    const broken = ids.filter(fails);
+    expect(new Set(probes).size).toBe(ids.length);
+    // each once: what failed is put back, and takes nobody's place
+    expect(probes).toHaveLength(ids.length);
+    expect(all).toHaveLength(COUNT / MOST);
+    expect(Math.max(...all.map(({ stalledRuns }) => stalledRuns))).toBe(MOST);
+    expect(sum(all, 'reconciledRuns')).toBe(ids.length - broken.length);
+    expect(sum(all, 'failedRuns')).toBe(broken.length);
+    expect([...failures.values()].every((times) => times === 1)).toBe(true);
+    // once to see whether anybody watches it, once to ask
+    expect(Math.max(...touched)).toBeLessThanOrEqual(2 * MOST);
+  }, 120_000);
+
   it('comes to what is not on the idle list even if that is always full', async () => {
     const replica = await process();
     const ids = await accept(replica, 40);
