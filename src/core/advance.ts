@@ -96,7 +96,7 @@ export class Advance {
         this.raise(mark);
         return;
       }
-      const taken = late ? Number(this.ledger.get(mark) ?? -1) >= this.round : target.taken;
+      const taken = late ? Number(this.ledger.get(mark) ?? -1) > this.round : target.taken;
       if (taken) this.fireOver(target, passes);
       if (taken || target.when !== 'joined') return;
     }
@@ -118,9 +118,9 @@ export class Advance {
     return target.need <= 1 && hasCompleted && this.awaited(target) === 0 && !target.gathers;
   }
 
-  /** The edge is the node's own, or that of a node which had failed by this round; else of one that may fail later. */
+  /** The edge is the node's own, or that of a node which had failed before this round; else of one that may fail later. */
   private isOwn({ arrivals }: SettlementTarget): boolean {
-    const hadFailed = (arrival: Arrival) => this.isRescued(arrival) && this.roundOf(arrival) <= this.round;
+    const hadFailed = (arrival: Arrival) => this.isRescued(arrival) && this.roundOf(arrival) < this.round;
     return arrivals.length === 0 || arrivals.some((arrival) => !arrival.ifRescued || hadFailed(arrival));
   }
 
@@ -168,9 +168,11 @@ export class Advance {
     return this.ledger.turn(node, last)?.passes.join(PASS_SEP) === passes.join(PASS_SEP);
   }
 
-  /** A rescued node has completed when it failed, not when its rescuer settled. */
+  /** A rescued node has completed when it failed first, not when its rescuer settled. */
   rescue(passes: readonly PassRef[]): void {
-    this.raise(field('b', this.request.settlement.node, this.ledger.resolve(passes).join(PASS_SEP)));
+    const mark = field('b', this.request.settlement.node, this.ledger.resolve(passes).join(PASS_SEP));
+    const before = this.ledger.get(mark);
+    if (before === undefined || Number(before) > this.round) this.ledger.set(mark, String(this.round));
   }
 
   private roundOf({ from, passes }: Arrival): number {

@@ -33,7 +33,7 @@ export interface TurnField {
  * of a turn · `v node turn` origin of a dynamic node · `g loop` current pass · `a target from passes` an arrival ·
  * `n target group passes` how many distinct
  * arrivals · `r target passes` the highest round of a first arrival, or of what led to a `settled` join · `k target passes`
- * that of a taken edge · `m target` dynamic nodes to gather · `d target` those gathered · `b node passes` the highest
+ * that of a taken edge · `m target` dynamic nodes to gather · `d target` those gathered · `b node passes` the lowest
  * round in which the node failed and was rescued · `l node` the turn of an `any` node that fired last · `h node turn` the turn of the same node that is queued
  * behind this one · `u join passes` how many open turns of these passes may lead to a `settled` join · `z prefix` a batch,
  * by what the ids of its workers begin with · `f prefix` how many of its items have become ready · `c prefix` how many

@@ -139,6 +139,7 @@ const groups: Record<string, Record<string, [text: string, specs?: Specs]>> = {
     'whose edge is not taken after the failure': ['s>x s>a a>b b>f:never x>z', { x: rescuedBy('f') }],
     'whose edge was not taken before the failure': ['s>f:never s>a a>x x>z', { x: rescuedBy('f') }],
     'whose join is incomplete at the failure': ['s>x s>a a>b b>f s>f x>z', { x: rescuedBy('f') }],
+    'beside the failure, at an any join': ['a>f a>x x>z', { x: rescuedBy('f'), z: any }],
     'with several edges into it, all of them taken before': ['s>f s>a a>b b>x x>z a>f', { x: rescuedBy('f') }],
   },
   'keys that have the names of outputs': {

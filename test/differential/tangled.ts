@@ -58,7 +58,9 @@ export function tangle(random: Random, name: string): Record<string, WorkflowBlu
     else if (isRetried) s.named(id, 'flaky', { ...options, params: { fails: s.between(0, mayRepeat ? 2 : 3) } });
     else if (actions.length > 0)
       s.named(id, 'choose', { ...options, params: { actions: random.chance(0.4) ? [...actions, null] : actions } });
-    else if (random.chance(0.04)) s.named(id, 'wait', { ...options, params: { answer: { output: random.int(100) } } });
+    // one that is needed while it waits is begun a second time in-process
+    else if (!rescuers.has(id) && random.chance(0.04))
+      s.named(id, 'wait', { ...options, params: { answer: { output: random.int(100) } } });
     else if (!rescuers.has(id) && random.chance(0.05)) s.named(id, leadsToAny(id) ? 'empty' : 'nothing', options);
     else s.named(id, 'mix', options);
   }

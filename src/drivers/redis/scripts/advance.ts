@@ -257,7 +257,7 @@ end
 local function isOwn(target)
   if #target.arrivals == 0 then return true end
   for _, arrival in ipairs(target.arrivals) do
-    if not arrival.ifRescued or (isRescued(arrival) and roundOf(arrival) <= round) then return true end
+    if not arrival.ifRescued or (isRescued(arrival) and roundOf(arrival) < round) then return true end
   end
   return false
 end
@@ -285,7 +285,7 @@ local function tell(target, late)
       return
     end
     local taken = target.taken
-    if late then taken = tonumber(get(mark) or '-1') >= round end
+    if late then taken = tonumber(get(mark) or '-1') > round end
     if taken then fireOver(target, passes, joined) end
     if taken or target.when ~= 'joined' then return end
   end

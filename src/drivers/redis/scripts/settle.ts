@@ -41,7 +41,9 @@ else
 end
 round = (found.round or 0) + (settlement.pauses and PAUSE_ROUNDS or 0)
 if settlement.rescuedPasses then
-  raise(field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP)))
+  local mark = field('b', settlement.node, table.concat(resolve(settlement.rescuedPasses), PASS_SEP))
+  local before = get(mark)
+  if not before or tonumber(before) > round then set(mark, number(round)) end
 end
 releaseQueued()
 for _, id in ipairs(settlement.dynamic) do addDynamic(id, found.passes) end
