@@ -3,6 +3,7 @@ import { turnKey } from '../core/identifiers.js';
 import { repetitionAt } from '../core/loops.js';
 import type { FiredTurn, SettleAnswer } from '../core/ledger-calls.js';
 import { usesOf } from '../core/batch.js';
+import { hasOnlyCause } from '../core/only-cause.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import type { Clock } from '../ports/clock.js';
@@ -255,7 +256,9 @@ export class TurnProcessor {
     const { passes, origin } = fired;
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
     const key = keyOf(run, name);
-    this.track(key, () => this.drive(run, name, { continued: { grant, cause } })).catch((error: unknown) => {
+    this.track(key, () =>
+      this.drive(run, name, { continued: { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined } }),
+    ).catch((error: unknown) => {
       // the message of the turn comes back and finds the claim
       this.parts.logger.debug('A turn that continued here stopped before it was done.', {
         runId: run.runId,
@@ -324,7 +327,8 @@ interface Continued {
   readonly grant: Grant;
   /**
    * What the firing turn wrote, if it was executed here and nothing had been in the journal for it. A turn settles only
-   * after its row is written, so it had not settled before and nothing that it fires can have a row: no need to look.
+   * after its row is written, so it had not settled before and nothing that only it
+   * can fire has a row: no need to look.
    */
   readonly cause: TurnWrite | undefined;
 }

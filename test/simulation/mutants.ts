@@ -1,7 +1,10 @@
 import type { ClaimRequest } from '../../src/core/ledger-state.js';
 import { LedgerState, type SettleRequest } from '../../src/core/ledger-state.js';
 import type { RunStatus } from '../../src/core/run.js';
+import { Abilities } from '../../src/engine/abilities.js';
+import { BlueprintCatalog } from '../../src/engine/blueprint-catalog.js';
 import { Rebuilder } from '../../src/engine/rebuilder.js';
+import { UnknownTurn } from '../../src/engine/unknown-turn.js';
 import type { StatusWrite, TurnWrite } from '../../src/ports/run-store.js';
 import type { Interceptor } from './world/world.js';
 import type { World } from './world/world.js';
@@ -74,6 +77,27 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   'a rebuild does not write again what it accepts': {
     sabotage: () => {
       (Rebuilder.prototype as unknown as { rewrite: () => Promise<boolean> }).rewrite = () => Promise.resolve(true);
+    },
+  },
+
+  'a turn that the ledger does not know is dropped': {
+    sabotage: () => {
+      UnknownTurn.prototype.isNotDue = () => Promise.resolve(true);
+    },
+  },
+
+  'a run follows the code of its workers': {
+    sabotage: () => {
+      const pinned: BlueprintCatalog['pinned'] = Reflect.get(BlueprintCatalog.prototype, 'pinned');
+      BlueprintCatalog.prototype.pinned = async function (id, hash) {
+        return this.knows(id) ? this.current(id) : pinned.call(this, id, hash);
+      };
+    },
+  },
+
+  'a node fails on a worker that lacks its code': {
+    sabotage: () => {
+      Abilities.prototype.lacks = () => undefined;
     },
   },
 

@@ -12,8 +12,10 @@ const GROUP = 'workers';
  */
 export class OffsetCheck {
   private readonly published = new Set<string>();
-  /** What each turn made ready when it settled. */
   private readonly waited = new Set<string>();
+  /** Turns whose wait was accepted: that has been their part, and whoever answers them has the run watched. */
+  private readonly answerable = new Set<string>();
+  /** What each turn made ready when it settled. */
   private readonly ready = new Map<string, Set<string>>();
 
   constructor(
@@ -40,9 +42,10 @@ export class OffsetCheck {
     const { node, turn } = settlement;
     const before = new LedgerState(new Map(this.world.servers.ledger.runs.get(runId)?.fields));
     // the message of a node that waited has done its part; whoever answers it sends what follows
-    if (this.waited.has(`${runId} ${node}@${turn}`)) return undefined;
+    if (settlement.outcome !== 'awaiting' && this.waited.has(`${runId} ${node}@${turn}`)) return undefined;
     return (answer) => {
       if (answer.kind !== 'accepted') return;
+      if (settlement.outcome === 'awaiting') this.answerable.add(`${runId} ${node}@${turn}`);
       for (const fired of answer.fired) {
         const state = before.turn(fired.node, fired.turn)?.state;
         if (state !== undefined && state !== 'Q') continue;
@@ -73,9 +76,10 @@ export class OffsetCheck {
     const silent = [...(this.ready.get(nameOf(job)) ?? [])].find((name) => {
       const [, node = '', turn = ''] = /^\S+ ([^@]*)@(.*)$/.exec(name) ?? [];
       const state = ledger?.turn(node, turn)?.state;
-      return (state === 'R' || state === 'C') && !this.published.has(name);
+      return (state === 'R' || state === 'C') && !this.published.has(name) && !this.answerable.has(name);
     });
-    return silent === undefined ? '' : `${silent}, which ${nameOf(job)} made ready, never had a message`;
+    if (silent === undefined || this.isAgainBehind(job, message, committedTo)) return '';
+    return `${silent}, which ${nameOf(job)} made ready, never had a message`;
   }
 
   private isAgainBehind(job: Job, message: RawMessage, committedTo: number): boolean {

@@ -282,6 +282,39 @@ describe('found by the simulation', () => {
     client.engine.close();
   });
 
+  it('a turn that one of several could make ready is not executed again because the ledger has lost that another did', async () => {
+    const row = (key: string) => world.servers.store.turns.get('r')?.get(key);
+    let restore: (() => void) | undefined;
+    let release: (() => void) | undefined;
+    intercept(
+      (step) => step.method === 'settle' && (step.args[1] as SettleRequest).settlement.node === 'b',
+      (next) => {
+        restore ??= world.snapshotLedger();
+        return next();
+      },
+    );
+    intercept(
+      (step) => step.method === 'write' && (step.args[0] as TurnWrite).record.nodeId === 'c',
+      async (next) => {
+        await new Promise<void>((resolve) => (release = resolve));
+        return next();
+      },
+    );
+    await start('any-join');
+    await world.run({ until: () => row('e\u001f1') !== undefined, forMs: 10_000 });
+    const before = row('e\u001f1');
+    await world.run({ forMs: 1_000 });
+    restore?.(); // a replica takes over that does not know of d@b and e
+    release?.();
+    await world.run({ until: () => row('d\u001fc') !== undefined, forMs: 10_000 });
+    await world.run({ forMs: 1_000 });
+    expect(before).toBeDefined();
+    expect(row('e\u001f1')?.startedAt).toBe(before?.startedAt);
+    await world.run({ forMs: 60_000 });
+    await world.complete(worker.engine.reconciler.sweep(0));
+    expect(await until('completed')).toBe(true);
+  });
+
   it('a subflow whose parent was ended by somebody who did not know of it ends, too', async () => {
     const client = world.spawn('c1', configure);
     const lost = worker;
