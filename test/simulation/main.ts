@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import { Random } from './world/random.js';
 import { runSchedule, type ScheduleReport } from './schedule.js';
-import { MUTANTS } from './mutants.js';
+import { CONTROLS, MUTANTS } from './mutants.js';
 
 /** What a child process is told: `{ from, to, mutant, trace, flow }`, as JSON in its first argument. */
 interface Task {
@@ -31,7 +31,7 @@ process.on('unhandledRejection', (error) => {
   unhandled.push(`unhandled rejection: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
 });
 const task = JSON.parse(process.argv[2] ?? '{}') as Task;
-const mutant = task.mutant === undefined ? undefined : MUTANTS[task.mutant];
+const mutant = task.mutant === undefined ? undefined : (MUTANTS[task.mutant] ?? CONTROLS[task.mutant]);
 if (task.mutant !== undefined && !mutant) throw new Error(`There is no mutant '${task.mutant}'.`);
 const totals: Totals = {
   schedules: 0,

@@ -6,6 +6,7 @@ import { BlueprintCatalog } from '../../src/engine/blueprint-catalog.js';
 import { Rebuilder } from '../../src/engine/rebuilder.js';
 import { UnknownTurn } from '../../src/engine/unknown-turn.js';
 import type { StatusWrite, TurnWrite } from '../../src/ports/run-store.js';
+import { Random } from './world/random.js';
 import type { Interceptor } from './world/world.js';
 import type { World } from './world/world.js';
 
@@ -75,7 +76,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   }),
 
   'a rebuild does not write again what it accepts': {
-    sabotage: () => {
+    sabotage: (world) => {
+      delayWrites(world);
       (Rebuilder.prototype as unknown as { rewrite: () => Promise<boolean> }).rewrite = () => Promise.resolve(true);
     },
   },
@@ -118,6 +120,21 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     return next();
   }),
 };
+
+/** What mutants need to show, with all safeguards in place: then nothing goes wrong. */
+export const CONTROLS: Readonly<Record<string, Mutant>> = {
+  'some writes take longer than their claims': { sabotage: delayWrites },
+};
+
+/** Some writes take longer than a claim: of two claimants both may write, in any order, and the ledger may be lost in between. */
+function delayWrites(world: World): void {
+  const random = new Random(world.seed, 'slow writes');
+  world.interceptors.push(async (step, next) => {
+    if (step.method !== 'write' || step.process.state === 'dead' || !random.chance(0.2)) return next();
+    await new Promise<void>((resolve) => world.time.after(random.between(0, 25_000), resolve));
+    return next();
+  });
+}
 
 /** A safeguard that is a matter of the servers. */
 function servers(interceptor: (world: World) => Interceptor): Mutant {
