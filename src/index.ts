@@ -123,6 +123,7 @@ export {
   ForeignContextInvalidError,
   OutcomeRefusedError,
   SubflowTooDeepError,
+  ValueNotReadableError,
   ValueTooDeepError,
   WriteTooLargeError,
 } from './core/limit-errors.js';

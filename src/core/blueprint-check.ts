@@ -72,7 +72,7 @@ function inputProblems({ inputs }: { readonly inputs?: unknown }): FieldProblem[
 /** Oddities that flowcraft runs in a way of its own, and does not warn of. */
 export function blueprintWarnings({ nodes }: BlueprintPlan): BlueprintWarning[] {
   if (nodes.size === 0) return [{ message: 'it has no nodes: its runs complete at once, with nothing done.' }];
-  return [...nodes.values()].flatMap(({ id, definition, fallback, join, predecessors, rescues }) => {
+  return [...nodes.values()].flatMap(({ id, definition, fallback, isController, join, predecessors, rescues }) => {
     const warnings: string[] = [];
     if (definition.config?.maxRetries === 0)
       warnings.push(`config.maxRetries of node '${id}' is 0: it never executes, and fails. 1 is one attempt.`);
@@ -85,6 +85,10 @@ export function blueprintWarnings({ nodes }: BlueprintPlan): BlueprintWarning[] 
     if (ghost !== undefined && waits && rescues.length === 0)
       warnings.push(
         `an edge leads from '${ghost}', which is no node of it, to node '${id}': '${id}' waits for that. Unless a node adds a '${ghost}' at run time, it never executes, and the runs complete without it.`,
+      );
+    if (isController && join === 'all' && predecessors.length > 1)
+      warnings.push(
+        `the loop controller '${id}' waits for all of '${predecessors.join("', '")}' at each pass, of which only some come: its loop may end before its condition says so, and what follows never runs. Set its config.joinStrategy to 'any', as createFlow().loop() does.`,
       );
     return warnings.map((message) => ({ nodeId: id, message }));
   });

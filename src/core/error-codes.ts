@@ -16,6 +16,7 @@ export const ErrorCode = {
   ArgumentInvalid: 'FLOW_ARGUMENT_INVALID',
   ContextKeyRefused: 'FLOW_CONTEXT_KEY_REFUSED',
   ValueNotSerializable: 'FLOW_VALUE_NOT_SERIALIZABLE',
+  ValueNotReadable: 'FLOW_VALUE_NOT_READABLE',
   ValueTooLarge: 'FLOW_VALUE_TOO_LARGE',
   ValueTooDeep: 'FLOW_VALUE_TOO_DEEP',
   ContextTooLarge: 'FLOW_CONTEXT_TOO_LARGE',

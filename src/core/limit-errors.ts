@@ -11,6 +11,18 @@ export class ValueTooDeepError extends FlowcraftKafkaError {
   }
 }
 
+/** `runtime.serializer` threw at what is stored. */
+export class ValueNotReadableError extends FlowcraftKafkaError {
+  readonly code = ErrorCode.ValueNotReadable;
+  constructor(options: FlowcraftKafkaErrorOptions & { cause: unknown }) {
+    const { cause } = options;
+    super(
+      `runtime.serializer cannot read a stored value: ${cause instanceof Error ? cause.message : String(cause)}. Give every process a serializer that reads what any of them has written.`,
+      options,
+    );
+  }
+}
+
 /**
  * An initial context, or all that one turn of a node writes, exceeds `limits.maxContextBytes`. Sizes are UTF-8 bytes of
  * keys and serialized values.

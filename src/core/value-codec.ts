@@ -2,7 +2,7 @@ import type { ISerializer } from 'flowcraft';
 import { ValueNotSerializableError, ValueTooLargeError, type FlowcraftKafkaErrorOptions } from './errors.js';
 import { isTextDeeperThan, isValueDeeperThan } from './depth.js';
 import { flawOf } from './flaws.js';
-import { ValueTooDeepError } from './limit-errors.js';
+import { ValueNotReadableError, ValueTooDeepError } from './limit-errors.js';
 
 /** Far from where JSON.stringify overflows the stack (about 4000), and from where structuredClone does (about 2000). */
 export const MAX_VALUE_DEPTH = 1000;
@@ -43,8 +43,13 @@ export class ValueCodec {
     return text;
   }
 
+  /** @throws ValueNotReadableError if the serializer throws */
   decode(text: string): unknown {
-    return (this.serializer.deserialize(text) as { v?: unknown }).v;
+    try {
+      return (this.serializer.deserialize(text) as { v?: unknown }).v;
+    } catch (cause) {
+      throw new ValueNotReadableError({ cause });
+    }
   }
 
   /** A serializer that overflows the stack does not say so. */

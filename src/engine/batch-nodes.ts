@@ -155,5 +155,7 @@ function turnOf(context: NodeContext): TurnInfo {
 }
 
 async function emit({ dependencies }: NodeContext, event: FlowcraftEvent): Promise<void> {
-  await dependencies.runtime.services.eventBus.emit(event);
+  const { executionId, services } = dependencies.runtime;
+  // in-process one bus hears one run
+  await services.eventBus.emit({ ...event, payload: { ...event.payload, executionId } } as FlowcraftEvent);
 }

@@ -38,7 +38,8 @@ export async function decideEdges(
   const view = viewAround(run, node, adding);
   if (view.edges.length === 0) return NO_EDGES;
   const state = execution.state.getContext();
-  const matched = await runtime.determineNextNodes(view, node.id, result as NodeResult, state, executionId);
+  const decisions = flowcraft.decisions(executionId);
+  const matched = await decisions.determineNextNodes(view, node.id, result as NodeResult, state, executionId);
   const rescued = node.rescuedAdded.length > 0 ? { rescuedAdded: node.rescuedAdded } : {};
   if (matched.length === 0)
     return { taken: takenWithoutMatch(run, node, result, gather), inputs: new Map(), ...rescued };

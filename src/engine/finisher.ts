@@ -264,11 +264,25 @@ export class Finisher {
     const head = { status, ...(errors.length > 0 ? { errors } : {}) };
     const texts = await new RunContext(run, this.sources).stored(most);
     if (!texts) return JSON.stringify(head);
-    const { serializer } = this.flowcraft.runtime;
-    const context = contextJson(texts, { _executionId: run.executionId }, { codec: this.sources.codec, serializer });
+    const context = this.contextOf(run, texts);
+    if (context === undefined) return JSON.stringify(head);
     const text = `{"context":${context},${JSON.stringify(head).slice(1)}`;
     // beyond the limit without the context: its values are rows already
     return Buffer.byteLength(text) <= most ? text : JSON.stringify(head);
+  }
+
+  /** Undefined if the application's serializer throws: the run has ended all the same. */
+  private contextOf({ runId, executionId }: ActiveRun, texts: ReadonlyMap<string, string>): string | undefined {
+    const { serializer } = this.flowcraft.runtime;
+    try {
+      return contextJson(texts, { _executionId: executionId }, { codec: this.sources.codec, serializer });
+    } catch (error) {
+      this.logger.warn('runtime.serializer threw at the result of a run, which is kept without its context.', {
+        runId,
+        error,
+      });
+      return undefined;
+    }
   }
 }
 
@@ -288,7 +302,7 @@ export function errorsOf(rows: readonly TurnRecord[]): NodeError[] {
 function reasonOf(errors: readonly NodeError[]): string | undefined {
   const [first] = errors;
   if (!first) return undefined;
-  const own = first.cause && first.cause.message !== first.message ? `: ${first.cause.message}` : '';
+  const own = first.cause && !first.message.includes(first.cause.message) ? `: ${first.cause.message}` : '';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
   return `${first.message}${own}${more}`;
 }

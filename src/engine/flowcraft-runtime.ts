@@ -47,6 +47,7 @@ export class FlowcraftRuntime {
   readonly evaluator: WatchedEvaluator;
   private readonly listeners = new Set<EventListener>();
   private readonly contextClass: ExecutionContextClass;
+  private readonly hasBus: boolean;
   private readonly replaced = new Map<NodeFunction | NodeClass, NodeClass>();
   private own: { of: number; implementations: Map<string, NodeFunction | NodeClass> } | undefined;
 
@@ -77,6 +78,7 @@ export class FlowcraftRuntime {
         }
       },
     };
+    this.hasBus = given.eventBus !== undefined;
     this.evaluator = new WatchedEvaluator(evaluatorFor(given.evaluator, logger));
     this.userRegistry = { ...(given.registry ?? {}), ...nodes };
     this.blueprints = { ...(given.blueprints ?? {}) };
@@ -148,6 +150,16 @@ export class FlowcraftRuntime {
     return new this.contextClass(blueprint, state, seen, runId, runtime, services, signal);
   }
 
+  /** flowcraft's decisions on edges. In-process one bus hears one run; here their events say which run they are of. */
+  decisions(executionId: string): Decisions {
+    const { runtime } = this;
+    if (!this.hasBus && this.listeners.size === 0) return runtime;
+    const emit = (event: FlowcraftEvent) =>
+      runtime.eventBus.emit({ ...event, payload: { ...event.payload, executionId } } as FlowcraftEvent);
+    const { logicHandler } = runtime as unknown as { logicHandler: Decisions };
+    return Object.create(logicHandler, { eventBus: { value: { emit } } }) as Decisions;
+  }
+
   private implementations(): Map<string, NodeFunction | NodeClass> {
     const { registry } = this.runtime;
     if (this.own?.of === registry.size) return this.own.implementations;
@@ -157,6 +169,8 @@ export class FlowcraftRuntime {
     return own;
   }
 }
+
+type Decisions = Pick<FlowRuntime<Context, Dependencies>, 'determineNextNodes'>;
 
 /** A registry with another implementation of one node type: a copy at every hop would grow with the registry. */
 class OverlaidRegistry extends Map<string, Implementation> {

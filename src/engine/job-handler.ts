@@ -167,13 +167,25 @@ export class EngineJobHandler implements JobHandler {
     const definition = run.plan.nodes.get(job.nodeId)?.definition;
     const lacks = definition && abilities.lacks(run, definition);
     if (lacks !== undefined) return this.putBack(job, message, undefined, lacks);
-    const turn = job.turn ?? startTurnOf(run, job);
+    const name = { nodeId: job.nodeId, turn: job.turn ?? startTurnOf(run, job) };
     try {
-      await processor.process(run, { nodeId: job.nodeId, turn }, job.pausedUntil);
+      await processor.process(run, name, { pausedUntil: job.pausedUntil });
     } catch (error) {
       if (!(error instanceof NotHere)) throw error;
+      // that there is no code for it could not be known before the run began: nobody was told, so the run must end
+      if (this.isOverdue(this.unroutableSince(job, message)))
+        return processor.process(run, name, { pausedUntil: job.pausedUntil, isLastTry: true });
       await this.putBack(job, message, undefined, error.message);
     }
+  }
+
+  /** Since when nobody could execute the job: a dead letter that was sent again gets its time anew. */
+  private unroutableSince({ unroutableSince = 0 }: Job, { headers }: RawMessage): number {
+    return Math.max(unroutableSince, redrivenAt(headers) ?? 0) || this.parts.clock.now();
+  }
+
+  private isOverdue(since: number): boolean {
+    return this.parts.clock.now() - since > this.parts.options.worker.unroutableGraceMs;
   }
 
   private async find(job: Job): Promise<ActiveRun | undefined> {
@@ -192,10 +204,8 @@ export class EngineJobHandler implements JobHandler {
     text = cause?.message ?? '',
   ): Promise<void> {
     const { clock, ids, queue, options, logger, stopping } = this.parts;
-    // a dead letter that was sent again gets its time anew
-    const begun = Math.max(job.unroutableSince ?? 0, redrivenAt(message.headers) ?? 0);
-    const since = begun === 0 ? clock.now() : begun;
-    if (clock.now() - since > options.worker.unroutableGraceMs) {
+    const since = this.unroutableSince(job, message);
+    if (this.isOverdue(since)) {
       logger.error(`Parked a job as a dead letter: ${text}`, { runId: job.runId, nodeId: job.nodeId });
       await queue.publishDead(message, { code: cause?.code ?? ErrorCode.NodeImplementationMissing, message: text });
       return;

@@ -1,4 +1,5 @@
 import type { ISerializer, WorkflowResult } from 'flowcraft';
+import { ValueNotReadableError } from '../core/limit-errors.js';
 import { isEndStatus, type RunStatus } from '../core/run.js';
 import type { RunStore, StatusRow } from '../ports/run-store.js';
 import { isPlainJson } from './context-json.js';
@@ -8,7 +9,7 @@ export interface RunOutcome {
   readonly runId: string;
   /** On a timeout, the status as it is then. */
   readonly status: RunStatus;
-  /** As `FlowRuntime.run()` returns it. */
+  /** As `FlowRuntime.run()` returns it. Absent until the run has ended or waits, and if the serializer cannot read its context. */
   readonly result?: WorkflowResult;
   readonly reason?: string;
   readonly errors?: readonly NodeError[];
@@ -35,23 +36,42 @@ export class RunOutcomes {
   private async stored(
     runId: string,
     text: string,
-  ): Promise<{ result: WorkflowResult; errors?: readonly NodeError[] }> {
-    const { serializer, store } = this;
+  ): Promise<{ result?: WorkflowResult; errors?: readonly NodeError[] }> {
+    const { store } = this;
     const stored = JSON.parse(text) as {
       context?: Record<string, unknown>;
       status: WorkflowResult['status'];
       errors?: NodeError[];
     };
-    const context = stored.context === undefined ? await this.context(runId) : this.revived(stored.context);
     const errors = stored.errors ?? (stored.status === 'cancelled' ? errorsOf(await store.turns(runId, false)) : []);
-    const result = { context, serializedContext: serializer.serialize(context), status: stored.status };
-    if (errors.length === 0) return { result };
-    return { result: { ...result, errors: errors.map((e) => workflowError(e)) }, errors };
+    const context = await this.readable(runId, stored.context);
+    const result = context && { ...context, status: stored.status };
+    if (errors.length === 0) return result ? { result } : {};
+    return { ...(result ? { result: { ...result, errors: errors.map((e) => workflowError(e)) } } : {}), errors };
+  }
+
+  /** Undefined if the serializer cannot read what is stored: how the run ended is known all the same. */
+  private async readable(
+    runId: string,
+    stored: Record<string, unknown> | undefined,
+  ): Promise<Pick<WorkflowResult, 'context' | 'serializedContext'> | undefined> {
+    try {
+      const context = stored === undefined ? await this.context(runId) : this.revived(stored);
+      return { context, serializedContext: this.serializer.serialize(context) };
+    } catch (error) {
+      if (error instanceof ValueNotReadableError) return undefined;
+      throw error;
+    }
   }
 
   private revived(context: Record<string, unknown>): Record<string, unknown> {
     const { serializer } = this;
-    return isPlainJson(serializer) ? context : serializer.deserialize(JSON.stringify(context));
+    if (isPlainJson(serializer)) return context;
+    try {
+      return serializer.deserialize(JSON.stringify(context));
+    } catch (cause) {
+      throw new ValueNotReadableError({ cause });
+    }
   }
 }
 

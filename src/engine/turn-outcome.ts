@@ -27,6 +27,8 @@ export interface ClaimedTurn {
   readonly cause?: TurnWrite;
   /** What this worker has worked out for the turn under an earlier claim. */
   readonly pending?: TurnWrite;
+  /** Nobody has had what the node needs for long enough: it fails for that. */
+  readonly isLastTry?: boolean;
 }
 
 /** What to write for a claimed turn: what is in the journal already, or what its node's code leads to. */
@@ -57,13 +59,13 @@ export class TurnOutcomes {
   private async execute(
     run: ActiveRun,
     name: TurnName,
-    { grant, cause }: ClaimedTurn,
+    { grant, cause, isLastTry = false }: ClaimedTurn,
     before: TurnRecord | undefined,
   ): Promise<Outcome> {
     const definition = await this.executor.definition(run, name.nodeId, grant.origin);
     if (!definition) throw new Error(`Node '${name.nodeId}' is not in the blueprint of run '${run.runId}'.`);
     // of a node that was added to the run only this tells what it uses; the claim runs out
-    const lacks = this.abilities.lacks(run, definition);
+    const lacks = isLastTry ? undefined : this.abilities.lacks(run, definition);
     if (lacks !== undefined) throw new NotHere(lacks);
     const result = await this.executor.execute(
       run,

@@ -77,15 +77,16 @@ export class TurnProcessor {
   }
 
   /** Processes a turn because of a message. A turn that is in flight here adopts the message. */
-  async process(run: ActiveRun, name: TurnName, pausedUntil?: number): Promise<void> {
+  async process(run: ActiveRun, name: TurnName, reason: MessageReason = {}): Promise<void> {
     const key = keyOf(run, name);
-    // what is in flight does not know that the pause is over
-    while (pausedUntil !== undefined && this.inFlight.has(key)) await this.inFlight.get(key);
+    const isSpecial = reason.pausedUntil !== undefined || reason.isLastTry === true;
+    // what is in flight does not know that the pause is over, or the time
+    while (isSpecial && this.inFlight.has(key)) await this.inFlight.get(key);
     if (this.isDone(key)) return;
     await (this.inFlight.get(key) ??
       this.track(key, async () => {
         await this.parts.permits.acquire();
-        return this.drive(run, name, { pausedUntil });
+        return this.drive(run, name, reason);
       }));
   }
 
@@ -129,7 +130,7 @@ export class TurnProcessor {
     run: ActiveRun,
     name: TurnName,
     permit: HeldPermit,
-    { continued, pausedUntil }: Reason,
+    { continued, pausedUntil, isLastTry = false }: Reason,
   ): Promise<boolean> {
     const { claimer, outcomes, settler, rebuilder, clock } = this.parts;
     let claimed: Claimed | undefined = continued && { kind: 'granted', run, grant: continued.grant, row: 'unread' };
@@ -152,7 +153,7 @@ export class TurnProcessor {
         // the run was opened again since: this is a turn of its own, which its message may be about already
         if (retriesOf(claimed.run.record) !== retriesOf(run.record)) {
           permit.release();
-          await this.process(claimed.run, name, pausedUntil);
+          await this.process(claimed.run, name, { pausedUntil, isLastTry });
           return true;
         }
         const cause = continued?.grant === grant ? continued.cause : undefined;
@@ -163,6 +164,7 @@ export class TurnProcessor {
           row,
           ...(cause ? { cause } : {}),
           ...(pending ? { pending } : {}),
+          isLastTry,
         });
         if (outcome.floor !== undefined) floor = outcome.floor;
         const { write, inTime } = outcome;
@@ -307,9 +309,16 @@ export class TurnProcessor {
 }
 
 /** Why a turn is looked at: it continues here, or a message asks for it. */
-interface Reason {
+interface Reason extends MessageReason {
   readonly continued?: Continued;
+}
+
+/** What a message says beyond the name of the turn. */
+export interface MessageReason {
+  /** The pause of a retried node that is over. */
   readonly pausedUntil?: number | undefined;
+  /** Nobody has had what the node needs for long enough: it fails for that. */
+  readonly isLastTry?: boolean;
 }
 
 function keyOf({ runId, record }: ActiveRun, name: TurnName): string {

@@ -179,9 +179,9 @@ export class MemoryLedger implements Ledger {
     return undefined;
   }
 
-  /** A clock that is set back must not make claims live longer. */
+  /** A clock that is set back must not make claims live longer, and no two calls share a moment, as in a server. */
   private time(): number {
-    this.data.latest = Math.max(this.data.latest, this.clock.now() * 1000);
+    this.data.latest = Math.max(this.data.latest + 1, this.clock.now() * 1000);
     return this.data.latest;
   }
 }

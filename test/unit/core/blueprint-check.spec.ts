@@ -77,6 +77,33 @@ describe('a blueprint that flowcraft runs, but not as it looks, is warned of', (
     ]);
   });
 
+  it('a loop that is entered at its controller, which waits for more than comes', () => {
+    const loop = (join: string): WorkflowBlueprint => ({
+      id: 'loop',
+      nodes: [
+        { id: 'start', uses: 'a' },
+        {
+          id: 'again',
+          uses: 'loop-controller',
+          params: { condition: 'n < 3' },
+          config: { joinStrategy: join as 'any' },
+        },
+        { id: 'body', uses: 'a' },
+        { id: 'after', uses: 'a' },
+      ],
+      edges: [
+        { source: 'start', target: 'again' },
+        { source: 'again', target: 'body', action: 'continue' },
+        { source: 'body', target: 'again' },
+        { source: 'again', target: 'after', action: 'break' },
+      ],
+    });
+    expect(warningsOf(loop('all'))).toEqual([
+      { nodeId: 'again', message: expect.stringContaining("waits for all of 'start', 'body'") as unknown },
+    ]);
+    expect(warningsOf(loop('any'))).toEqual([]);
+  });
+
   it('one without nodes', () => {
     expect(warningsOf({ id: 'none', nodes: [], edges: [] })).toEqual([
       { message: expect.stringContaining('has no nodes') as unknown },

@@ -32,6 +32,12 @@ const busy: Build = () => {
     .edge('b', 'c', { condition: 'result.output' });
 };
 
+const batch: Build = () =>
+  createFlow('batch')
+    .node('items', async () => ({ output: [1, 2] }))
+    .batch('each', async ({ input }) => ({ output: input }), { inputKey: 'items', outputKey: 'results' })
+    .edge('items', 'each_scatter');
+
 const failing: Build = () => createFlow('failing').node('a', async () => Promise.reject(new Error('no')));
 
 const waiting: Build = () =>
@@ -93,10 +99,11 @@ describe('an event bus', () => {
   });
 
   it('gets the run id as execution id, and the time, with every event', async () => {
-    const events = await here(busy);
-    const ids = events
-      .filter(({ type }) => type !== 'edge:evaluate') // says no more than flowcraft's own
-      .map(({ payload }) => (payload as { executionId?: string }).executionId);
+    const events = [...(await here(busy)), ...(await here(batch))];
+    const ids = events.map(({ payload }) => (payload as { executionId?: string }).executionId);
+    expect(events.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['edge:evaluate', 'batch:start', 'batch:finish']),
+    );
     expect(new Set(ids)).toEqual(new Set([RUN]));
     for (const { timestamp = '' } of events) expect(new Date(timestamp).toISOString()).toBe(timestamp);
   });
