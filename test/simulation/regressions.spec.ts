@@ -251,7 +251,16 @@ describe('found by the simulation', () => {
     ['who holds a claim again', 'values'],
     ['whose claim is late', 'claim'],
   ])('a worker %s does not undo what was accepted meanwhile, in a ledger that went back', async (_who, method) => {
-    const client = world.spawn('c1', configure);
+    // a first node that looks for its input in the store
+    const { nodes = [], edges = [] } = blueprints['chain'] ?? {};
+    const reading = nodes.map((node) => (node.id === 'a' ? { ...node, inputs: 'k' } : node));
+    const runtime = { ...configure().runtime, blueprints: { reading: { id: 'reading', nodes: reading, edges } } };
+    const known = () => ({ ...configure(), runtime });
+    await world.complete(worker.engine.worker.drain());
+    worker.engine.close();
+    worker = world.spawn('w1', known);
+    await world.complete(worker.engine.worker.start());
+    const client = world.spawn('c1', known);
     const stale = worker;
     let restore: (() => void) | undefined;
     let release: (() => void) | undefined;
@@ -266,9 +275,9 @@ describe('found by the simulation', () => {
         return next();
       },
     );
-    await world.complete(client.engine.client.start('chain', {}, { runId: 'r' }));
+    await world.complete(client.engine.client.start('reading', {}, { runId: 'r' }));
     await world.run({ until: () => stale.state === 'paused', forMs: 10_000 });
-    const other = world.spawn('w2', configure);
+    const other = world.spawn('w2', known);
     await world.complete(other.engine.worker.start());
     const row = (node: string) => world.servers.store.turns.get('r')?.get(`${node}\u001f1`);
     await world.run({ until: () => row('b') !== undefined, forMs: 60_000 });
