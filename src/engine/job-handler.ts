@@ -106,7 +106,7 @@ export class EngineJobHandler implements JobHandler {
    * No offset is held for longer than `maxHoldMs`: a job that is not done by then (a node of an hour, a turn that
    * another worker executes) is written again at the tail, where it is adopted by what runs here, or starts over.
    */
-  private async hold(job: Job, { key }: RawMessage, work: Promise<void>): Promise<void> {
+  private async hold(job: Job, { key, isDeliveredAgain }: RawMessage, work: Promise<void>): Promise<void> {
     if ((await this.holding.race(work)) === 'done') return;
     const { queue, logger, stopping } = this.parts;
     work.catch((error: unknown) => {
@@ -117,7 +117,8 @@ export class EngineJobHandler implements JobHandler {
           error,
         });
     });
-    await queue.publish(job, key?.toString());
+    // else each rebalance would add a message that goes around
+    if (!isDeliveredAgain?.()) await queue.publish(job, key?.toString());
   }
 
   private async route(job: Job, message: RawMessage): Promise<void> {

@@ -10,6 +10,8 @@ export interface RawMessage {
   readonly headers: Readonly<Record<string, string>>;
   readonly partition: number;
   readonly offset: string;
+  /** Whether the group has assigned its partition anew since: it is then delivered again, to whoever has that now. */
+  readonly isDeliveredAgain?: () => boolean;
 }
 
 export interface JobHandler {

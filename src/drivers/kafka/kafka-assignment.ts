@@ -12,13 +12,18 @@ export interface PartitionOffset {
 export class KafkaAssignment {
   private readonly trackers = new Map<number, OffsetTracker>();
   private readonly waitingForRoom = new Map<number, () => void>();
-  private isVoid = false;
+  private ended = false;
 
   constructor(
     /** Messages of one partition that may be open at a time: bounds what is delivered again after a crash. */
     private readonly maxOpen: number,
     private readonly onProgress: () => void,
   ) {}
+
+  /** What was not done in time is delivered again. */
+  get isVoid(): boolean {
+    return this.ended;
+  }
 
   /** A message is handed over. */
   begin(partition: number, offset: bigint): void {
@@ -61,7 +66,7 @@ export class KafkaAssignment {
   }
 
   end(): void {
-    this.isVoid = true;
+    this.ended = true;
     this.wake();
   }
 

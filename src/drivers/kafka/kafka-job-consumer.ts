@@ -194,7 +194,7 @@ export class KafkaJobConsumer {
     const offset = BigInt(message.offset);
     assignment.begin(partition, offset);
     try {
-      await this.handler.handle(rawMessage(partition, message));
+      await this.handler.handle({ ...rawMessage(partition, message), isDeliveredAgain: () => assignment.isVoid });
     } catch (error) {
       this.logger.debug('A message was not done; it stays uncommitted and is delivered again', {
         error,
