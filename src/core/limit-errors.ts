@@ -16,9 +16,11 @@ export class ValueNotReadableError extends FlowcraftKafkaError {
   readonly code = ErrorCode.ValueNotReadable;
   constructor(options: FlowcraftKafkaErrorOptions & { cause: unknown }) {
     const { cause } = options;
+    // the error of a parser quotes what it read
+    const isTelling = cause instanceof Error && !(cause instanceof SyntaxError);
     super(
-      `runtime.serializer cannot read a stored value: ${cause instanceof Error ? cause.message : String(cause)}. Give every process a serializer that reads what any of them has written.`,
-      options,
+      `runtime.serializer cannot read a stored value${isTelling ? `: ${cause.message}` : ''}. Give every process a serializer that reads what any of them has written.`,
+      isTelling ? options : { ...options, cause: undefined },
     );
   }
 }

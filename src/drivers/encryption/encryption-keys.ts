@@ -24,6 +24,8 @@ export interface OptionProblem {
 
 const KEY_BYTES = 32;
 const KEY_ID = /^[A-Za-z0-9_.-]{1,64}$/;
+/** Of the shortest text that can hold a key. */
+const KEY_CHARACTERS = 32;
 const BASE64 = /^[A-Za-z0-9+/]{43}=?$/;
 /** A provider is not asked more often for a key that it does not have. */
 const REFRESH_PAUSE_MS = 10_000;
@@ -38,8 +40,10 @@ export function encryptionProblems(given: unknown): OptionProblem[] {
   const isMap = typeof keys === 'object' && keys !== null && !Array.isArray(keys);
   if (!isMap)
     problems.push({ path: 'keys', message: "must hold the keys by id, as { '2026-01': '<32 bytes in base64>' }" });
-  for (const [id, key] of Object.entries(isMap ? keys : {})) {
-    const path = `keys.${id}`;
+  for (const [i, [id, key]] of Object.entries(isMap ? keys : {}).entries()) {
+    // what is no id, and as long as a key, may be one, in the wrong place
+    const isTold = bytesOf(id) === undefined && (KEY_ID.test(id) || id.length < KEY_CHARACTERS);
+    const path = isTold ? `keys.${id}` : `keys[${i}]`;
     if (!KEY_ID.test(id))
       problems.push({ path, message: 'has an id of other than 1 to 64 letters, digits, _, . or -' });
     if (bytesOf(key) === undefined) problems.push({ path, message: 'must be 32 bytes, or 32 bytes in base64' });

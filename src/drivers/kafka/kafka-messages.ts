@@ -5,6 +5,8 @@ import type { DeadLetterReason, RawMessage } from '../../ports/job-queue.js';
 
 /** What is kept of a dead letter that, with its reason, no longer fits into a message. */
 const MAX_EXCERPT_BYTES = 65_536;
+const MAX_EXCERPT_KEY_BYTES = 1024;
+const MAX_EXCERPT_HEADER_BYTES = 8192;
 
 /** A message as it is sent. Its size is known, so that a send can be bounded. */
 export interface OutgoingMessage {
@@ -32,15 +34,30 @@ export function deadLetter(
 }
 
 /** The beginning of a dead letter that is too large; the whole is still where its headers say, until Kafka removes it. */
-export function excerptOf(message: OutgoingMessage): OutgoingMessage {
-  const { value } = message;
-  if (value === null) return message;
-  const bytes = Buffer.from(value);
+export function excerptOf({ key, value, headers = {} }: OutgoingMessage): OutgoingMessage {
   return {
-    ...message,
-    value: bytes.subarray(0, MAX_EXCERPT_BYTES),
-    headers: { ...message.headers, [DEAD_HEADERS.bytes]: String(bytes.byteLength) },
+    key: beginningOf(key, MAX_EXCERPT_KEY_BYTES),
+    value: beginningOf(value, MAX_EXCERPT_BYTES),
+    headers: { ...fewHeaders(headers), [DEAD_HEADERS.bytes]: String(Buffer.byteLength(value ?? '')) },
   };
+}
+
+function beginningOf(text: string | Buffer | null, bytes: number): Buffer | null {
+  return text === null ? null : Buffer.from(text).subarray(0, bytes);
+}
+
+/** All that say why, and of the message's own as many as there is room for. */
+function fewHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const reasons = new Set<string>(Object.values(DEAD_HEADERS));
+  let room = MAX_EXCERPT_HEADER_BYTES;
+  const kept = Object.entries(headers).filter(([name, value]) => {
+    if (reasons.has(name)) return true;
+    const bytes = Buffer.byteLength(name) + Buffer.byteLength(value);
+    if (bytes > room) return false;
+    room -= bytes;
+    return true;
+  });
+  return Object.fromEntries(kept);
 }
 
 export function rawMessage(partition: number, message: KafkaMessage): RawMessage {

@@ -233,6 +233,14 @@ describe('keys', () => {
     expect(String(error)).not.toContain(bad);
   });
 
+  it('are not told when they stand where their ids belong', async () => {
+    const secret = key();
+    const cipher = new AesValueCipher(() => ({ keys: { [secret]: 'k1' }, activeKeyId: 'k1' }));
+    const error = await cipher.ready().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: ErrorCode.Configuration });
+    expect(JSON.stringify(error) + String(error)).not.toContain(secret);
+  });
+
   it('may be bytes', () => {
     const bytes = randomBytes(32);
     const one = new AesValueCipher({ keys: { k: bytes }, activeKeyId: 'k' });
