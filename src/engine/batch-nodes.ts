@@ -3,6 +3,7 @@ import { batchIdOf, itemKey, workerId, type BatchRecord } from '../core/batch.js
 import { internalKey } from '../core/context-view.js';
 import { sharedDepth } from '../core/leads.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
+import { ofExecution } from './flowcraft-runtime.js';
 import type { TurnInfo } from './node-execution.js';
 import { EngineValue, RunContext, type ContextSources } from './run-context.js';
 
@@ -156,6 +157,5 @@ function turnOf(context: NodeContext): TurnInfo {
 
 async function emit({ dependencies }: NodeContext, event: FlowcraftEvent): Promise<void> {
   const { executionId, services } = dependencies.runtime;
-  // in-process one bus hears one run
-  await services.eventBus.emit({ ...event, payload: { ...event.payload, executionId } } as FlowcraftEvent);
+  await services.eventBus.emit(ofExecution(event, executionId));
 }

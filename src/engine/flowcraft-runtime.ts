@@ -150,12 +150,11 @@ export class FlowcraftRuntime {
     return new this.contextClass(blueprint, state, seen, runId, runtime, services, signal);
   }
 
-  /** flowcraft's decisions on edges. In-process one bus hears one run; here their events say which run they are of. */
+  /** flowcraft's decisions on edges, with events that say which run they are of. */
   decisions(executionId: string): Decisions {
     const { runtime } = this;
     if (!this.hasBus && this.listeners.size === 0) return runtime;
-    const emit = (event: FlowcraftEvent) =>
-      runtime.eventBus.emit({ ...event, payload: { ...event.payload, executionId } } as FlowcraftEvent);
+    const emit = (event: FlowcraftEvent) => runtime.eventBus.emit(ofExecution(event, executionId));
     const { logicHandler } = runtime as unknown as { logicHandler: Decisions };
     return Object.create(logicHandler, { eventBus: { value: { emit } } }) as Decisions;
   }
@@ -168,6 +167,11 @@ export class FlowcraftRuntime {
     this.own = { of: registry.size, implementations: own };
     return own;
   }
+}
+
+/** In-process one bus hears one run, so some of flowcraft's events name none; here one hears many. */
+export function ofExecution(event: FlowcraftEvent, executionId: string): FlowcraftEvent {
+  return { ...event, payload: { ...event.payload, executionId } } as FlowcraftEvent;
 }
 
 type Decisions = Pick<FlowRuntime<Context, Dependencies>, 'determineNextNodes'>;

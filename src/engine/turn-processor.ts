@@ -336,8 +336,7 @@ interface Continued {
   readonly grant: Grant;
   /**
    * What the firing turn wrote, if it was executed here and nothing had been in the journal for it. A turn settles only
-   * after its row is written, so it had not settled before and nothing that only it
-   * can fire has a row: no need to look.
+   * after its row is written, so it had not settled before and nothing that only it can fire has a row: no need to look.
    */
   readonly cause: TurnWrite | undefined;
 }
