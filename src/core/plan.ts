@@ -51,6 +51,8 @@ export interface BlueprintPlan {
   readonly edgesOfAdded: ReadonlyMap<string, readonly EdgeDefinition[]>;
   readonly startNodeIds: readonly string[];
   readonly terminalNodeIds: readonly string[];
+  /** Distinct ids of the blueprints that its `subflow` nodes start. */
+  readonly subflows: readonly string[];
   readonly isDag: boolean;
   /** The cycles of the graph, each as the nodes that it goes through. */
   readonly cycles: readonly (readonly string[])[];
@@ -122,6 +124,7 @@ export function planBlueprint(raw: WorkflowBlueprint, maxNodes = Infinity): Blue
     edgesOfAdded: new Map([...outgoing].filter(([source]) => !ids.has(source))),
     startNodeIds,
     terminalNodeIds: analysis.terminalNodeIds,
+    subflows: distinct(blueprint.nodes.flatMap((node) => subflowOf(node) ?? [])),
     isDag: analysis.isDag,
     cycles: analysis.cycles,
   };
@@ -137,6 +140,12 @@ export function nodeProblem({ id, uses, inputs }: NodeDefinition): string | unde
   // the input of the node would get another prototype
   const refused = typeof inputs === 'object' && inputs !== null ? Object.keys(inputs).find(isRefusedKey) : undefined;
   return refused === undefined ? undefined : `has the input '${refused}', which could change prototypes (node '${id}')`;
+}
+
+/** The blueprint that a node starts, if it is a `subflow`. */
+export function subflowOf({ uses, params }: Pick<NodeDefinition, 'uses' | 'params'>): string | undefined {
+  const blueprintId: unknown = uses === 'subflow' ? params?.['blueprintId'] : undefined;
+  return typeof blueprintId === 'string' ? blueprintId : undefined;
 }
 
 function copyOf(raw: WorkflowBlueprint): WorkflowBlueprint {

@@ -32,6 +32,14 @@ export interface RunOptions {
   readonly deadline?: number;
   /** Absent: the other branches go on when a node fails. */
   readonly failurePolicy?: 'fail-fast';
+  /** The versions of its subflows and of theirs: content hashes by blueprint id, as far as they were known at its start. */
+  readonly subflows?: Readonly<Record<string, string>>;
+}
+
+/** The version of a subflow that a run is pinned to; undefined if it gets the one that is current where it is started. */
+export function pinOf({ options }: Pick<RunRecord, 'options'>, blueprintId: string): string | undefined {
+  const pins = options?.subflows ?? {};
+  return Object.hasOwn(pins, blueprintId) ? pins[blueprintId] : undefined;
 }
 
 /** The durable head of a run: written once when it is accepted, once when it ends. */

@@ -1,10 +1,10 @@
 import type { NodeDefinition } from 'flowcraft';
+import { subflowOf } from '../core/plan.js';
+import { pinOf } from '../core/run.js';
 import type { ActiveRun } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
 import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
-
-const SUBFLOW = 'subflow';
 
 /** A node of a run that this worker cannot execute, and another may: deploys roll. */
 export class NotHere extends Error {}
@@ -19,16 +19,17 @@ export class Abilities {
 
   /** What this worker lacks to execute a node, as a sentence; undefined if nothing. */
   lacks(
-    { plan }: ActiveRun,
+    { plan, record }: ActiveRun,
     { id, uses, params }: Pick<NodeDefinition, 'uses' | 'params'> & { id?: string },
   ): string | undefined {
     if (this.options.blueprints?.unknownNodes === 'fail') return undefined;
     const node = id === undefined ? 'a node' : `node '${id}'`;
     if (!this.flowcraft.hasImplementation(uses))
       return `This worker has no implementation of '${uses}', which ${node} uses.`;
-    const blueprintId: unknown = uses === SUBFLOW ? params?.['blueprintId'] : undefined;
+    const blueprintId = subflowOf(params === undefined ? { uses } : { uses, params });
+    if (blueprintId === undefined || pinOf(record, blueprintId) !== undefined) return undefined;
     // with the code that the run was started with, nobody has it: the node fails
-    if (typeof blueprintId !== 'string' || this.catalog.knows(blueprintId) || this.catalog.has(plan)) return undefined;
+    if (this.catalog.knows(blueprintId) || this.catalog.has(plan)) return undefined;
     return `This worker does not know the blueprint '${blueprintId}', which ${node} starts.`;
   }
 }

@@ -80,8 +80,9 @@ export class ActiveRuns {
     if (!foreign) return undefined;
     const plan = this.catalog.current(job.blueprintId);
     const input = this.foreignInput(job.runId, foreign.data);
-    await this.catalog.save(plan);
-    const { run } = await this.store.accept(newRun(plan, job.runId, input, this.clock.now()));
+    const subflows = await this.catalog.save(plan);
+    const options = plan.subflows.length > 0 ? { subflows } : {};
+    const { run } = await this.store.accept(newRun(plan, job.runId, input, this.clock.now(), { options }));
     return this.hold(run);
   }
 

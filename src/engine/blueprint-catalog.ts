@@ -83,11 +83,27 @@ export class BlueprintCatalog {
     return plan;
   }
 
-  /** Stores the blueprint of a plan, once a process. */
-  async save(plan: BlueprintPlan): Promise<void> {
-    if (this.saved.has(plan.hash)) return;
-    await this.store.saveBlueprint(plan.hash, plan.blueprint);
-    this.saved.add(plan.hash);
+  /**
+   * Stores the blueprint of a plan, and those of its subflows, each once a process.
+   * @param pins the versions of subflows that are decided already
+   * @returns the versions of all of its subflows and of theirs: those that this process does not know are left out
+   */
+  async save(plan: BlueprintPlan, pins: Readonly<Record<string, string>> = {}): Promise<Record<string, string>> {
+    const versions = new Map(Object.entries(pins));
+    for (const open = [plan]; open.length > 0;) {
+      const next = open.pop() ?? plan;
+      if (!this.saved.has(next.hash)) {
+        await this.store.saveBlueprint(next.hash, next.blueprint);
+        this.saved.add(next.hash);
+      }
+      for (const blueprintId of next.subflows) {
+        const known = versions.has(blueprintId) ? undefined : this.registered.get(blueprintId)?.at(-1);
+        if (!known) continue;
+        versions.set(blueprintId, known.hash);
+        open.push(known);
+      }
+    }
+    return Object.fromEntries(versions);
   }
 
   /** The plan that a run is pinned to, whatever this process has registered. */

@@ -12,7 +12,7 @@ import { BlueprintNotFoundError } from '../core/errors.js';
 import { SubflowTooDeepError } from '../core/limit-errors.js';
 import { assertContextKey } from '../core/identifiers.js';
 import type { BlueprintPlan } from '../core/plan.js';
-import { isEndStatus, SUBFLOW, type ParentTurn, type TurnName, type TurnRecord } from '../core/run.js';
+import { isEndStatus, pinOf, SUBFLOW, type ParentTurn, type TurnName, type TurnRecord } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
@@ -97,10 +97,10 @@ export class ChildRuns {
     const turn = context.dependencies['turn'] as TurnInfo;
     if (!params.blueprintId)
       throw new FlowcraftError(`Subflow node '${nodeId}' is missing 'blueprintId' parameter.`, { isFatal: true });
-    const plan = this.plan(params.blueprintId);
+    const run = await sources.persistence.until(() => runs.find(turn.runId), { runId: turn.runId });
+    const plan = await this.plan(run, params.blueprintId);
     // refused now: when the child has ended, nothing can be refused any more
     for (const key of Object.keys(params.outputs ?? {})) assertContextKey(key, { runId: turn.runId, nodeId });
-    const run = await sources.persistence.until(() => runs.find(turn.runId), { runId: turn.runId });
     const parent: ParentTurn = {
       runId: turn.runId,
       nodeId,
@@ -114,7 +114,8 @@ export class ChildRuns {
     const childRunId = childRunIdOf(parent);
     const definition = context.dependencies.runtime.blueprint.nodes.find(({ id }) => id === nodeId);
     const options = run ? childOptions(run, definition ?? {}) : {};
-    await starter.startChild(plan, childRunId, await initialContext(context, params, plan), parent, options);
+    const input = await initialContext(context, params, plan);
+    await starter.startChild(plan, childRunId, input, parent, options, run?.record.options?.subflows);
     // whoever has ended the parent meanwhile did not know of this child
     await this.endOrphan(parent.runId, childRunId);
     const state = context.dependencies.workflowState as WorkflowState<Record<string, unknown>>;
@@ -165,9 +166,14 @@ export class ChildRuns {
     return true;
   }
 
-  private plan(blueprintId: string): BlueprintPlan {
+  /** The version that the run above is pinned to, else the one that this process has. */
+  private async plan(run: ActiveRun | undefined, blueprintId: string): Promise<BlueprintPlan> {
+    const { catalog, sources } = this.parts;
+    const hash = run && pinOf(run.record, blueprintId);
+    if (hash !== undefined)
+      return sources.persistence.until(() => catalog.pinned(blueprintId, hash), { runId: run?.runId ?? '' });
     try {
-      return this.parts.catalog.current(blueprintId);
+      return catalog.current(blueprintId);
     } catch (cause) {
       if (!(cause instanceof BlueprintNotFoundError)) throw cause;
       throw new FlowcraftError(`Sub-blueprint '${blueprintId}' not found in runtime registry.`, {

@@ -79,10 +79,9 @@ export class RunStarter {
     const runId = options.runId ?? this.ids.runId();
     assertRunId(runId);
     const now = this.clock.now();
-    const runOptions = optionsOf(options, now);
     const input = this.encode(initialContext);
-    const record = newRun(plan, runId, input, now, { ...options, options: runOptions });
-    await this.catalog.save(plan);
+    const subflows = await this.catalog.save(plan);
+    const record = newRun(plan, runId, input, now, { ...options, options: optionsOf(options, now, subflows) });
     await this.timers.record(record);
     if (options.runId === undefined) {
       await this.create(record);
@@ -108,14 +107,15 @@ export class RunStarter {
     initialContext: Record<string, unknown>,
     parent: ParentTurn,
     options: StartOptions = {},
+    pins: RunOptions['subflows'] = {},
   ): Promise<void> {
-    await this.persistence.until(() => this.catalog.save(plan), { runId });
-    await this.acceptChild(plan, runId, this.encode(initialContext), parent, options);
+    const subflows = await this.persistence.until(() => this.catalog.save(plan, pins), { runId });
+    await this.acceptChild(plan, runId, this.encode(initialContext), parent, options, subflows);
   }
 
   /** Starts a child run anew, under another id, from the context that it began with. */
   async restartChild(child: ActiveRun, runId: string, parent: ParentTurn, options: StartOptions = {}): Promise<void> {
-    await this.acceptChild(child.plan, runId, child.record.input, parent, options);
+    await this.acceptChild(child.plan, runId, child.record.input, parent, options, child.record.options?.subflows);
   }
 
   private encode(initialContext: Record<string, unknown>): string {
@@ -128,9 +128,10 @@ export class RunStarter {
     input: string,
     parent: ParentTurn,
     options: StartOptions,
+    subflows: RunOptions['subflows'],
   ): Promise<void> {
     const now = this.clock.now();
-    const record = newRun(plan, runId, input, now, { parent, options: optionsOf(options, now) });
+    const record = newRun(plan, runId, input, now, { parent, options: optionsOf(options, now, subflows) });
     await this.timers.record(record);
     const { accepted, run } = await this.persistence.until(() => this.store.accept(record), { runId });
     if (run.status !== 'running') return;
@@ -207,12 +208,17 @@ export class RunStarter {
   }
 }
 
-function optionsOf({ delayMs, timeoutMs, failurePolicy }: StartOptions, now: number): RunOptions {
+function optionsOf(
+  { delayMs, timeoutMs, failurePolicy }: StartOptions,
+  now: number,
+  subflows: RunOptions['subflows'] = {},
+): RunOptions {
   const startAt = now + (delayMs ?? 0);
   return {
     ...(delayMs ? { startAt } : {}),
     ...(timeoutMs === undefined ? {} : { deadline: startAt + timeoutMs }),
     ...(failurePolicy === 'fail-fast' ? { failurePolicy } : {}),
+    ...(Object.keys(subflows).length > 0 ? { subflows } : {}),
   };
 }
 

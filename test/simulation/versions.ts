@@ -10,7 +10,8 @@ const known = new Map<Flow, Flow>();
 
 /**
  * A flow as the next version of the code has it: its nodes have other names, so that nothing which one version makes can
- * pass for the other's; some of them use what only the next code implements; its subflows are new blueprints.
+ * pass for the other's; some of them use what only the next code implements; its subflows are other versions too,
+ * under the same ids.
  */
 export function nextVersion(flow: Flow): Flow {
   let next = known.get(flow);
@@ -19,17 +20,16 @@ export function nextVersion(flow: Flow): Flow {
     if (!main) throw new Error(`'${flow.name}' has no blueprint.`);
     const blueprints = [
       { ...main, metadata: { version: NEXT_VERSION } },
-      ...others.map((b) => ({ ...b, id: nextId(b.id) })),
+      ...others.map((b) => ({ ...b, metadata: { version: NEXT_VERSION } })),
     ];
     known.set(flow, (next = { ...flow, blueprints }));
   }
   return next;
 }
 
-/** What a process registers. The next code still has the subflows of runs that go on, not their main blueprint. */
+/** What a process registers: nothing of the other code's versions. */
 export function blueprintsOf(code: Code, flows: readonly Flow[]): Record<string, WorkflowBlueprint> {
-  const first = flows.flatMap((flow) => flow.blueprints);
-  const all = code === 'first' ? first : [...first, ...flows.flatMap((flow) => nextVersion(flow).blueprints)];
+  const all = flows.flatMap((flow) => (code === 'first' ? flow : nextVersion(flow)).blueprints);
   return Object.fromEntries(all.map((b) => [b.id, b]));
 }
 
@@ -38,19 +38,14 @@ function renamed(blueprint: WorkflowBlueprint): WorkflowBlueprint {
 }
 
 function renamedNode({ params, ...node }: NodeDefinition, i: number): NodeDefinition {
-  const { name, blueprintId, workerUsesKey } = params as Record<string, string>;
+  const { name, workerUsesKey } = params as Record<string, string>;
   return {
     ...node,
     uses: node.uses === 'step' && i % 2 === 1 ? 'step_2' : node.uses,
     params: {
       ...params,
       name: `${name} of ${NEXT_VERSION}`,
-      ...(blueprintId === undefined ? {} : { blueprintId: nextId(blueprintId) }),
       ...(workerUsesKey === undefined ? {} : { workerUsesKey: 'step_2' }),
     },
   };
-}
-
-function nextId(blueprintId: string): string {
-  return `${blueprintId}-${NEXT_VERSION}`;
 }

@@ -29,7 +29,11 @@ export class Fleet {
     private readonly runtime: Partial<RuntimeOptions> = {},
   ) {}
 
-  async process(intercept: Intercept = (_call, _args, make) => make()): Promise<FleetProcess> {
+  /** @param blueprints what the code of this process has, if it is not what the others have */
+  async process(
+    intercept: Intercept = (_call, _args, make) => make(),
+    blueprints = this.blueprints,
+  ): Promise<FleetProcess> {
     const logger = new RecordingLogger();
     const given = this.servers.drivers(logger);
     const drivers = {
@@ -49,7 +53,7 @@ export class Fleet {
       runtime: {
         ...this.runtime,
         registry: this.registry,
-        blueprints: Object.fromEntries(this.blueprints.map((b) => [b.id, b])),
+        blueprints: Object.fromEntries(blueprints.map((b) => [b.id, b])),
       },
       options: { ...DEFAULT_OPTIONS, worker },
     });
