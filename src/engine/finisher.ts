@@ -29,6 +29,8 @@ interface Ending {
   readonly stamp: number;
   readonly hasErrors?: boolean;
   readonly isCutShort?: boolean;
+  /** What the run failed for, if it is no node's own error: the turn is the one after which it was stopped. */
+  readonly error?: { readonly nodeId: string; readonly turn: string; readonly error: Error };
 }
 
 /** Ends runs that have no more work, and says so. Every step is safe to repeat; the last one closes the ledger. */
@@ -99,11 +101,12 @@ export class Finisher {
     run: ActiveRun,
     status: EndStatus,
     reason: string | undefined,
-    { stamp, hasErrors = status === 'failed', isCutShort = false }: Ending,
+    { stamp, hasErrors = status === 'failed', isCutShort = false, error }: Ending,
   ): Promise<EndStatus | undefined> {
     const { runId } = run;
     let errors = hasErrors ? await this.errors(runId) : [];
-    const why = reason ?? (status === 'failed' ? reasonOf(errors) : undefined);
+    if (error) errors.push(runErrorOf(error, this.clock.now()));
+    const why = reason ?? error?.error.message ?? (status === 'failed' ? reasonOf(errors) : undefined);
     const end = await this.persistence.until(
       () => this.store.end(runId, status, why, this.clock.now(), retriesOf(run.record)),
       { runId },
@@ -297,6 +300,10 @@ export function errorsOf(rows: readonly TurnRecord[]): NodeError[] {
       ...(row.error?.cause ? { cause: row.error.cause } : {}),
       at: new Date(row.endedAt).toISOString(),
     }));
+}
+
+function runErrorOf({ nodeId, turn, error: { name, message } }: NonNullable<Ending['error']>, now: number): NodeError {
+  return { nodeId, turn, message, cause: { name, message }, at: new Date(now).toISOString() };
 }
 
 function reasonOf(errors: readonly NodeError[]): string | undefined {

@@ -52,8 +52,11 @@ describe('a run that would never end', () => {
     ['cycle', "in the cycle of 'p', 'q'"],
     ['doubling', 'in the cycle of'],
   ])('fails at the limit of turns: %s', async (id, words) => {
-    const { status, reason } = await test.run(id, { on: true });
+    const { status, reason, errors } = await test.run(id, { on: true });
     expect(status).toBe('failed');
+    expect(errors?.map(({ message, cause }) => ({ message, cause: cause?.name }))).toEqual([
+      { message: reason, cause: 'TooManyTurnsError' },
+    ]);
     expect(reason).toMatch(/reached 100 turns at node '[a-z]' in /);
     expect(reason).toContain(words);
   });
