@@ -1,4 +1,4 @@
-import type { ReconciliationStats } from '../engine/reconciler.js';
+import type { Reconciler } from '../engine/reconciler.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 
@@ -10,7 +10,7 @@ export class PeriodicSweep {
   private stopped = false;
 
   constructor(
-    private readonly reconciler: { sweep(): Promise<ReconciliationStats> },
+    private readonly reconciler: Pick<Reconciler, 'sweep'>,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}
@@ -27,7 +27,7 @@ export class PeriodicSweep {
 
   private async sweep(): Promise<void> {
     try {
-      await this.reconciler.sweep();
+      await this.reconciler.sweep(undefined, { byClock: true });
     } catch (error) {
       if (!this.stopped) this.logger.warn('The search for stalled runs failed; the next is in a minute.', { error });
     }

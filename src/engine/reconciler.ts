@@ -36,6 +36,8 @@ export interface ReconcilerParts {
 
 const CURSOR = 'sweep';
 const SWEEP_LEASE_MS = 30_000;
+/** The replicas of a fleet sweep at about the same times: one of them does for all. */
+const SCHEDULE_LEASE_MS = 30_000;
 const RENEW_MS = 10_000;
 /** What is left after so long is left to the next sweep. */
 const LONGEST_SWEEP_MS = 45_000;
@@ -62,14 +64,33 @@ export class Reconciler {
 
   constructor(private readonly parts: ReconcilerParts) {}
 
-  /** `alone` false: sweeps even if another does so at this time, which is harmless. `seen` gets the runs that stalled. */
+  /**
+   * `alone` false: sweeps even if another does so at this time, which is harmless. `byClock`: not if another replica has
+   * done so lately. `seen` gets the runs that stalled.
+   */
   async sweep(
     stalledThresholdSeconds = this.parts.options.reconciler.stalledThresholdSeconds,
-    { alone = true, seen }: { alone?: boolean; seen?: Set<string> } = {},
+    { alone = true, byClock = false, seen }: { alone?: boolean; byClock?: boolean; seen?: Set<string> } = {},
   ): Promise<ReconciliationStats> {
-    const { ledger, clock, logger, worker, options } = this.parts;
+    const { ledger, worker } = this.parts;
     const stats: ReconciliationStats = { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 };
+    if (byClock && !(await ledger.elect('sweep-times', worker, SCHEDULE_LEASE_MS))) return stats;
     if (alone && !(await ledger.elect('sweep', worker, SWEEP_LEASE_MS))) return stats;
+    try {
+      await this.sweepAll(stats, stalledThresholdSeconds, alone, seen);
+    } finally {
+      if (alone) await this.letOthersSweep();
+    }
+    return stats;
+  }
+
+  private async sweepAll(
+    stats: ReconciliationStats,
+    stalledThresholdSeconds: number,
+    alone: boolean,
+    seen: Set<string> | undefined,
+  ): Promise<void> {
+    const { ledger, clock, logger, options } = this.parts;
     const { maxRunsPerSweep } = options.reconciler;
     const now = clock.now();
     const sweep: Sweep = {
@@ -90,7 +111,15 @@ export class Reconciler {
         `Sweep: ${stats.stalledRuns} stalled, ${stats.reconciledRuns} asked to go on, ${stats.failedRuns} failed.`,
       );
     }
-    return stats;
+  }
+
+  private async letOthersSweep(): Promise<void> {
+    const { ledger, logger, worker } = this.parts;
+    try {
+      await ledger.resign('sweep', worker);
+    } catch (error) {
+      logger.debug('The end of a sweep could not be told; others wait for its lease to end.', { error });
+    }
   }
 
   /** Sends a probe for one run. False: the run has ended, or does not exist. */

@@ -27,8 +27,7 @@ export class FlowcraftReconciler {
    * @throws UnavailableError if a server does not answer
    */
   run(): Promise<ReconciliationStats> {
-    this.sweeping ??= this.sweep().finally(() => (this.sweeping = undefined));
-    return this.sweeping;
+    return this.share(false);
   }
 
   /** A sweep by the clock: what goes wrong is logged, and the next one tries again. Its times are set at start. */
@@ -36,7 +35,7 @@ export class FlowcraftReconciler {
   async tick(): Promise<void> {
     if (this.sweeping || this.host.isClosed) return;
     try {
-      await this.run();
+      await this.share(true);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.logger.error(`The sweep failed; the next one tries again: ${why}`, { error });
@@ -48,7 +47,12 @@ export class FlowcraftReconciler {
     await Promise.allSettled([this.sweeping]);
   }
 
-  private async sweep(): Promise<ReconciliationStats> {
-    return (await this.host.ready()).reconciler.sweep();
+  private share(byClock: boolean): Promise<ReconciliationStats> {
+    this.sweeping ??= this.sweep(byClock).finally(() => (this.sweeping = undefined));
+    return this.sweeping;
+  }
+
+  private async sweep(byClock: boolean): Promise<ReconciliationStats> {
+    return (await this.host.ready()).reconciler.sweep(undefined, { byClock });
   }
 }

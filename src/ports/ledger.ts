@@ -60,4 +60,6 @@ export interface Ledger {
   setCursor(name: string, value: string): Promise<void>;
   /** True for the one owner in the fleet that gets it, for `ttlMs` from when it asked last. */
   elect(name: string, owner: string, ttlMs: number): Promise<boolean>;
+  /** Leaves to others what `elect` gave to this owner, if it still has it. */
+  resign(name: string, owner: string): Promise<void>;
 }

@@ -106,6 +106,14 @@ export function fleetContract(open: OpenLedger): void {
       expect(await bench.ledger.elect('another', owners.find((o) => o !== winner) ?? '', LONG_LEASE_MS)).toBe(true);
     });
 
+    it('can be won by another when the winner has resigned, and nobody else can do that', async () => {
+      expect(await bench.ledger.elect('sweep', 'w1', LONG_LEASE_MS)).toBe(true);
+      await bench.ledger.resign('sweep', 'w2');
+      expect(await bench.ledger.elect('sweep', 'w2', LONG_LEASE_MS)).toBe(false);
+      await bench.ledger.resign('sweep', 'w1');
+      expect(await bench.ledger.elect('sweep', 'w2', LONG_LEASE_MS)).toBe(true);
+    });
+
     it('can be won by another after a while', async () => {
       expect(await bench.ledger.elect('sweep', 'w1', SHORT_LEASE_MS)).toBe(true);
       await waitOn(bench, SHORT_LEASE_MS + 20);

@@ -146,7 +146,7 @@ export class Fleet {
     this.world.time.after(ms, () => {
       if (process.state === 'dead' || !this.isOpen) return;
       if (process.state === 'paused') return this.sweepNow(process, SWEEP_EVERY_MS);
-      process.engine.reconciler.sweep().then(
+      process.engine.reconciler.sweep(undefined, { byClock: true }).then(
         () => this.sweepNow(process, SWEEP_EVERY_MS),
         () => this.sweepNow(process, SWEEP_EVERY_MS),
       );

@@ -168,6 +168,10 @@ export class MemoryLedger implements Ledger {
     return true;
   }
 
+  async resign(name: string, owner: string): Promise<void> {
+    if (this.data.elections.get(name)?.holder === owner) this.data.elections.delete(name);
+  }
+
   private run(runId: string): LedgerState {
     return this.data.runs.get(runId) ?? new LedgerState();
   }

@@ -165,6 +165,10 @@ export class RedisLedger implements Ledger {
     return Number(await this.script('elect', this.keys.election(name), owner, ttlMs)) === 1;
   }
 
+  async resign(name: string, owner: string): Promise<void> {
+    await this.script('resign', this.keys.election(name), owner);
+  }
+
   private script(name: ScriptName, ...args: ScriptArgument[]): Promise<unknown> {
     return this.client.call(name, (redis) => runScript(redis, name, ...args));
   }

@@ -7,6 +7,7 @@ import { INCREMENT } from './scripts/increment.js';
 import { INSTALL } from './scripts/install.js';
 import { LOCK } from './scripts/lock.js';
 import { RENEW } from './scripts/renew.js';
+import { RESIGN } from './scripts/resign.js';
 import { SETTLE } from './scripts/settle.js';
 import { TAKE } from './scripts/take.js';
 import { TOUCH } from './scripts/touch.js';
@@ -24,6 +25,7 @@ const SCRIPTS = {
   idle: { numberOfKeys: 1, lua: IDLE },
   take: { numberOfKeys: 2, lua: TAKE },
   elect: { numberOfKeys: 1, lua: ELECT },
+  resign: { numberOfKeys: 1, lua: RESIGN },
   increment: { numberOfKeys: 1, lua: INCREMENT },
 } as const;
 

@@ -62,13 +62,23 @@ describe('the sweep', () => {
     expect(probes.sort()).toEqual(ids);
   });
 
+  it('of another replica may follow at once, but not by the clock', async () => {
+    const [first, second] = await Promise.all([process(), process()]);
+    const byClock = { byClock: true };
+    await accept(first, 1);
+    expect(await first.engine.reconciler.sweep(10, byClock)).toMatchObject({ stalledRuns: 1 });
+    fleet.servers.ledger.clear();
+    await first.ledger.elect('sweep-times', first.engine.worker.id, 60_000);
+    expect(await second.engine.reconciler.sweep(10, byClock)).toMatchObject({ stalledRuns: 0 });
+    expect(await second.engine.reconciler.sweep(10)).toMatchObject({ stalledRuns: 1 });
+  });
+
   it('is bounded, and the sweeps of all replicas together come to every stalled run', async () => {
     const replicas = await Promise.all(Array.from({ length: 5 }, () => process()));
     const ids = await accept(replicas[0] as FleetProcess, 12_000);
     const reconcilers = replicas.map(({ engine }) => limited(engine.reconciler, 500));
     const all: ReconciliationStats[] = [];
     for (let i = 0; new Set(probes).size < ids.length && i < 60; i++) {
-      fleet.servers.ledger.elections.clear(); // another replica each time
       all.push(await (reconcilers[i % 5] as Reconciler).sweep(10));
     }
     expect(new Set(probes).size).toBe(ids.length);
