@@ -30,15 +30,20 @@ export class EngineHost implements OnModuleInit, OnApplicationShutdown {
   private areProvidersReady = false;
   private endListening: (() => void) | undefined;
 
+  /** Holds secrets, which nobody sees who looks at this object. */
+  readonly #settings: FlowcraftSettings;
+
   constructor(
-    @Inject(FLOWCRAFT_SETTINGS) private readonly settings: FlowcraftSettings,
+    @Inject(FLOWCRAFT_SETTINGS) settings: FlowcraftSettings,
     @Inject(FLOWCRAFT_DRIVERS) private readonly drivers: Drivers,
     @Inject(FLOWCRAFT_CLOCK) private readonly clock: Clock,
     @Inject(FLOWCRAFT_IDS) private readonly ids: Ids,
     @Inject(FLOWCRAFT_LOGGER) private readonly logger: Logger,
     private readonly discovery: DiscoveryService,
     private readonly moduleRef: ModuleRef,
-  ) {}
+  ) {
+    this.#settings = settings;
+  }
 
   /** Undefined before it is open. */
   get engine(): Engine | undefined {
@@ -89,7 +94,8 @@ export class EngineHost implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async open(): Promise<Engine> {
-    const { settings, drivers, clock, ids, logger } = this;
+    const { drivers, clock, ids, logger } = this;
+    const settings = this.#settings;
     const problems: OptionProblem[] = [];
     const candidates = candidatesOf(this.discovery);
     const registrations = new Registrations(problems);

@@ -21,19 +21,24 @@ export interface RunningNode {
  */
 @Injectable()
 export class FlowcraftWorker {
+  /** Holds secrets, which nobody sees who looks at this object. */
+  readonly #settings: FlowcraftSettings;
+
   constructor(
-    @Inject(FLOWCRAFT_SETTINGS) private readonly settings: FlowcraftSettings,
+    @Inject(FLOWCRAFT_SETTINGS) settings: FlowcraftSettings,
     private readonly host: EngineHost,
-  ) {}
+  ) {
+    this.#settings = settings;
+  }
 
   /** `worker.enabled`. */
   get isEnabled(): boolean {
-    return this.settings.worker.enabled;
+    return this.#settings.worker.enabled;
   }
 
   /** Whether the worker starts with the application. */
   get isExpected(): boolean {
-    return this.isEnabled && this.settings.worker.autoStart;
+    return this.isEnabled && this.#settings.worker.autoStart;
   }
 
   /** Names this process in the fleet. Undefined before the application has started. */

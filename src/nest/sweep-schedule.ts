@@ -19,17 +19,22 @@ export class SweepSchedule {
   private cancelTimer: (() => void) | undefined;
   private ticking: Promise<void> | undefined;
 
+  /** Holds secrets, which nobody sees who looks at this object. */
+  readonly #settings: FlowcraftSettings;
+
   constructor(
-    @Inject(FLOWCRAFT_SETTINGS) private readonly settings: FlowcraftSettings,
+    @Inject(FLOWCRAFT_SETTINGS) settings: FlowcraftSettings,
     @Inject(FLOWCRAFT_CLOCK) private readonly clock: Clock,
     @Inject(FLOWCRAFT_LOGGER) private readonly logger: Logger,
     private readonly reconciler: FlowcraftReconciler,
     @Optional() @Inject(SchedulerRegistry) private readonly registry?: SchedulerRegistry,
-  ) {}
+  ) {
+    this.#settings = settings;
+  }
 
   /** Call it when ScheduleModule has mounted its jobs. */
   start(): void {
-    const { enabled, cron } = this.settings.reconciler;
+    const { enabled, cron } = this.#settings.reconciler;
     if (!enabled) return;
     if (this.registry?.doesExist('cron', RECONCILER_CRON_NAME)) {
       this.job = this.registry.getCronJob(RECONCILER_CRON_NAME);

@@ -26,12 +26,17 @@ export interface WebhookRequest {
 /** Receives calls to webhooks. The endpoint that the module mounts uses it, and so can one of your own. */
 @Injectable()
 export class FlowcraftWebhooks {
+  /** Holds secrets, which nobody sees who looks at this object. */
+  readonly #settings: FlowcraftSettings;
+
   constructor(
     private readonly host: EngineHost,
-    @Inject(FLOWCRAFT_SETTINGS) private readonly settings: FlowcraftSettings,
+    @Inject(FLOWCRAFT_SETTINGS) settings: FlowcraftSettings,
     @Inject(FLOWCRAFT_CLOCK) private readonly clock: Clock,
     @Inject(FLOWCRAFT_LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.#settings = settings;
+  }
 
   /**
    * Lets the node go on that the token is for, with the body as its output. When the promise resolves, that is durable.
@@ -43,7 +48,7 @@ export class FlowcraftWebhooks {
    * @throws ServiceUnavailableException (503) if a server is away: the token is still valid unless the call was taken
    */
   async receive(token: string, { headers, body }: WebhookRequest): Promise<void> {
-    const { maxBodyBytes, hmac } = this.settings.webhooks;
+    const { maxBodyBytes, hmac } = this.#settings.webhooks;
     if (body.length > maxBodyBytes) throw new PayloadTooLargeException();
     if (hmac && !isSigned(hmac, headers, body, this.clock.now())) throw new UnauthorizedException();
     const output = decodeBody(body, headers['content-type'], headers['content-encoding']);
