@@ -78,17 +78,17 @@ export class Client {
   constructor(private readonly parts: ClientParts) {
     const { queue, store, ledger, clock, calls, logger, serializer } = parts;
     this.runList = new RunList(store, clock);
-    const newCallId = () => parts.starter.newRunId();
+    const newCallId = () => parts.starter.newName().runId;
     this.deadLetters = new DeadLetters({ queue, store, ledger, newCallId, clock, calls, logger });
     this.outcomes = new RunOutcomes(store, serializer, (runId) => this.contextOf(runId));
   }
 
   async start(blueprintId: string, initialContext: Record<string, unknown>, options: StartOptions): Promise<RunHandle> {
     assertInput('start()', startInput, { blueprintId, initialContext, options });
-    const runId = options.runId ?? this.parts.starter.newRunId();
-    return this.parts.calls.run('start()', runId, () =>
-      this.parts.starter.start(blueprintId, initialContext, { ...options, runId }),
-    );
+    const { starter, calls } = this.parts;
+    const chosen = options.runId;
+    const name = chosen === undefined ? starter.newName() : { runId: chosen, isNew: false };
+    return calls.run('start()', name.runId, () => starter.start(blueprintId, initialContext, options, name));
   }
 
   async wait(runId: string, options: WaitOptions): Promise<RunOutcome> {
@@ -143,7 +143,7 @@ export class Client {
   async retry(runId: string, options: RetryOptions): Promise<RetryResult> {
     assertRunId(runId);
     assertInput('retry()', retryInput, options);
-    const id = this.parts.starter.newRunId();
+    const id = this.parts.starter.newName().runId;
     return this.parts.calls.run('retry()', runId, async () =>
       this.parts.retrier.retry(await this.find(runId), options, id),
     );

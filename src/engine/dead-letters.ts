@@ -1,5 +1,6 @@
 import { DEAD_HEADERS, redriveHeaders, type DeadLetterReason } from '../core/dead-letter.js';
 import { decodeJob } from '../core/envelope.js';
+import { isRunId } from '../core/identifiers.js';
 import type { Clock } from '../ports/clock.js';
 import type { DeadBounds, JobQueue, RawMessage } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -106,9 +107,14 @@ export class DeadLetters {
     const given = typeof which === 'string' ? [which] : which;
     assertInput('deadLetters.redrive()', deadRedriveInput, given, 'which');
     const call = this.parts.newCallId();
-    return this.parts.calls.run('deadLetters.redrive()', undefined, () =>
-      isIds(given) ? this.redriveIds([...new Set(given)], call) : this.redriveMatching(given, call),
-    );
+    return isIds(given)
+      ? this.inTime(() => this.redriveIds([...new Set(given)], call))
+      : this.redriveMatching(given, call);
+  }
+
+  /** Many letters are a page after the other, and each page has the time of a call. */
+  private inTime<T>(work: () => Promise<T>): Promise<T> {
+    return this.parts.calls.run('deadLetters.redrive()', undefined, work);
   }
 
   private async redriveIds(ids: readonly string[], call: string): Promise<RedriveResult> {
@@ -129,13 +135,16 @@ export class DeadLetters {
 
   private async redriveMatching(filter: DeadLetterFilter, call: string): Promise<RedriveResult> {
     const { limit = DEFAULT_REDRIVES } = filter;
-    const bounds = await this.parts.queue.deadBounds();
+    const bounds = await this.inTime(() => this.parts.queue.deadBounds());
     const redriven: string[] = [];
     const skipped: RedriveResult['skipped'][number][] = [];
     for (let from: Positions = new Map(); !isAtEnd(bounds, from) && redriven.length < limit;) {
-      const { letters, next } = await this.read(bounds, from, PAGE);
-      const due = letters.filter((letter) => matches(letter, filter) && !letter.redrivenAt);
-      const result = await this.send(due.slice(0, limit - redriven.length), call);
+      const page: Positions = from;
+      const { next, result } = await this.inTime(async () => {
+        const { letters, next } = await this.read(bounds, page, PAGE);
+        const due = letters.filter((letter) => matches(letter, filter) && !letter.redrivenAt);
+        return { next, result: await this.send(due.slice(0, limit - redriven.length), call) };
+      });
       redriven.push(...result.redriven);
       skipped.push(...result.skipped);
       from = next;
@@ -256,7 +265,17 @@ function jobIn(value: Buffer | null): { runId?: string; nodeId?: string } {
     const { runId, nodeId } = decodeJob(value);
     return { runId, nodeId };
   } catch {
-    return {}; // most dead letters are none
+    return idsIn(value); // most dead letters are none that can be read whole
+  }
+}
+
+/** Whose job it says that it is, whatever else is wrong with it. */
+function idsIn(value: Buffer | null): { runId?: string; nodeId?: string } {
+  try {
+    const { runId, nodeId } = JSON.parse(value?.toString() ?? '{}') as Record<string, unknown>;
+    return { ...(isRunId(runId) ? { runId } : {}), ...(typeof nodeId === 'string' ? { nodeId } : {}) };
+  } catch {
+    return {};
   }
 }
 

@@ -40,6 +40,15 @@ export interface StartOptions {
   readonly failurePolicy?: 'continue' | 'fail-fast';
 }
 
+/** What a run is to be called. */
+export interface RunName {
+  readonly runId: string;
+  /** The id was made here, so nobody else has it. */
+  readonly isNew: boolean;
+  /** When that was, so that each attempt at the start writes the same. */
+  readonly at?: number;
+}
+
 export interface RunHandle {
   readonly runId: string;
   /** The run was started before, with the same blueprint and input. */
@@ -64,11 +73,17 @@ export class RunStarter {
     private readonly onAccepted: (run: ActiveRun) => void,
   ) {}
 
-  newRunId(): string {
-    return this.ids.runId();
+  newName(): RunName {
+    return { runId: this.ids.runId(), isNew: true, at: this.clock.now() };
   }
 
-  async start(blueprintId: string, initialContext: Record<string, unknown>, options: StartOptions): Promise<RunHandle> {
+  /** Safe to repeat with the same name. */
+  async start(
+    blueprintId: string,
+    initialContext: Record<string, unknown>,
+    options: StartOptions,
+    { runId, isNew, at: now = this.clock.now() }: RunName,
+  ): Promise<RunHandle> {
     const plan = this.catalog.current(blueprintId, options.version);
     if (options.strict && !plan.isDag) {
       throw new BlueprintInvalidError(
@@ -76,14 +91,12 @@ export class RunStarter {
         `Workflow '${plan.id}' failed strictness check: Cycles are not allowed.`,
       );
     }
-    const runId = options.runId ?? this.ids.runId();
     assertRunId(runId);
-    const now = this.clock.now();
     const input = this.encode(initialContext);
     const subflows = await this.catalog.save(plan);
     const record = newRun(plan, runId, input, now, { ...options, options: optionsOf(options, now, subflows) });
     await this.timers.record(record);
-    if (options.runId === undefined) {
+    if (isNew) {
       await this.create(record);
       return { runId, existing: false };
     }

@@ -154,7 +154,8 @@ export interface LimitOptions {
    */
   maxResultBytes?: number;
   /**
-   * Dynamic nodes that one execution of a node may add to its run; the items of a batch are such nodes.
+   * Dynamic nodes that one execution of a node may add to its run. The items of a batch are not counted: they are added
+   * a few at a time.
    * @default 10000
    */
   maxFanOut?: number;

@@ -137,8 +137,14 @@ function tally(words: readonly string[]): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Below these a round shows nothing. */
+const FAULTS_A_MINUTE = 10;
+const RUNS_A_MINUTE = 20;
+
 export function isGood(outcome: Outcome): boolean {
   return (
+    (outcome.faults['total'] ?? 0) >= outcome.minutes * FAULTS_A_MINUTE &&
+    (outcome.runs['accepted'] ?? 0) >= outcome.minutes * RUNS_A_MINUTE &&
     Object.values(outcome.violations).every((count) => count === 0) &&
     outcome.counts['dead letters'] === 0 &&
     outcome.counts['unexpected errors'] === 0

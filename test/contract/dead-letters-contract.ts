@@ -67,6 +67,8 @@ export function describeDeadLetters(open: (runtime: FlowcraftRuntimeOptions) => 
     expect(ids).toHaveLength(4);
     const { letters } = await client.deadLetters.list({ code: 'FLOW_JOB_FORMAT_TOO_NEW' });
     expect(letters.map(({ key }) => key)).toEqual(['k2']);
+    // whose it is can be read, though not what it asks for
+    expect((await client.deadLetters.list({ runId: 'r-new' })).letters).toMatchObject([{ key: 'k2', nodeId: 'a' }]);
   }, 60_000);
 
   it('reading leaves no consumer group behind', async () => {

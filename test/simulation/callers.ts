@@ -28,6 +28,8 @@ interface Intent {
 export interface WantedRun {
   readonly runId: string;
   readonly flow: Flow;
+  /** Whoever starts it names it, and can ask again. Else the id is made by the process, and known once `start` has returned. */
+  readonly isNamed: boolean;
   /** `start` has returned. */
   accepted: boolean;
   cancelled: boolean;
@@ -61,19 +63,24 @@ export class Callers {
     return this.intents.every((intent) => intent.state !== 'open');
   }
 
-  start(flow: Flow, runId: string, ms: number): WantedRun {
-    const wanted: WantedRun = { runId, flow, accepted: false, cancelled: false };
+  start(flow: Flow, runId: string, ms: number, isNamed = this.random.chance(0.5)): WantedRun {
+    const wanted: WantedRun = { runId, flow, isNamed, accepted: false, cancelled: false };
     const blueprintId = flow.blueprints[0]?.id ?? '';
     this.runs.push(wanted);
     this.want(ms, {
       what: `start ${runId}`,
-      ask: ({ process }) => process.engine.client.start(blueprintId, {}, { runId }),
+      ask: ({ process }) => {
+        if (isNamed) return process.engine.client.start(blueprintId, {}, { runId });
+        process.nextRunId = runId;
+        return process.engine.client.start(blueprintId, {}, {});
+      },
       isMoot: () => false,
       accepts: () => false,
       onDone: () => {
         wanted.accepted = true;
       },
-      patience: 0.9,
+      // nobody knows the id of a start that failed
+      patience: isNamed ? 0.9 : 0,
     });
     return wanted;
   }

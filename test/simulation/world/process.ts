@@ -17,6 +17,8 @@ export class SimulatedProcess {
   readonly ids: Ids;
   readonly drivers: EngineDrivers;
   readonly engine: Engine;
+  /** The id that the next run gets which is started here without one. */
+  nextRunId: string | undefined;
   /** Timers that have not fired and were not cancelled. */
   timers = 0;
   /** The group members of this process, as the broker knows them. */
@@ -34,7 +36,11 @@ export class SimulatedProcess {
     const random = new Random(world.seed, `ids of ${name}`);
     let runs = 0;
     this.ids = {
-      runId: () => `${name}-run-${++runs}`,
+      runId: () => {
+        const runId = this.nextRunId ?? `${name}-run-${++runs}`;
+        this.nextRunId = undefined;
+        return runId;
+      },
       workerId: () => name,
       token: () => `${name}-token-${random.next()}`,
       random: () => random.next(),

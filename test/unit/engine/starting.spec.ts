@@ -1,0 +1,52 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { UnavailableError } from '../../../src/core/errors.js';
+import { Fleet, type Intercept } from '../../support/fleet.js';
+
+describe('the start of a run', () => {
+  let fleet: Fleet;
+  afterEach(() => fleet.end());
+
+  const calls: { name: string; args: readonly unknown[] }[] = [];
+  const client = async (intercept: Intercept = (_call, _args, make) => make()) => {
+    calls.length = 0;
+    fleet = new Fleet({ step: async () => ({ output: 1 }) }, [
+      { id: 'one', nodes: [{ id: 'a', uses: 'step' }], edges: [] },
+    ]);
+    const { engine } = await fleet.process((name, args, make) => {
+      calls.push({ name, args });
+      return intercept(name, args, make);
+    });
+    return engine.client;
+  };
+  const made = (name: string) => calls.filter((call) => call.name === name);
+
+  it('is decided by nobody if the id is made for it', async () => {
+    const { existing } = await (await client()).start('one', {}, {});
+    expect({ existing, created: made('create').length, accepted: made('accept').length }).toEqual({
+      existing: false,
+      created: 1,
+      accepted: 0,
+    });
+  });
+
+  it('is decided by the store if the caller has chosen the id', async () => {
+    await (await client()).start('one', {}, { runId: 'mine' });
+    expect({ created: made('create').length, accepted: made('accept').length }).toEqual({ created: 0, accepted: 1 });
+  });
+
+  it('writes the same again under the same id if a server did not answer', async () => {
+    let failures = 2;
+    const { runId } = await (
+      await client(async (name, _args, make) => {
+        const answer = await make();
+        if (name === 'create' && failures-- > 0) throw new UnavailableError('cassandra', 'create', new Error('late'));
+        return answer;
+      })
+    ).start('one', {}, { timeoutMs: 60_000, delayMs: 100 });
+    const records = made('create').map(({ args }) => args[0]);
+    expect(records).toHaveLength(3);
+    expect(records[0]).toMatchObject({ runId });
+    for (const record of records) expect(record).toEqual(records[0]);
+    expect(fleet.servers.store.runs.size).toBe(1);
+  });
+});
