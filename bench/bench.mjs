@@ -75,7 +75,7 @@ try {
     const ratio = (a, b) => (a && b ? median(a.map((value, i) => value / (b[i] ?? b[0]))) : undefined);
     const result = {
       id: workload.id,
-      title: workload.title,
+      title: typeof workload.title === 'string' ? workload.title : workload.title(scale),
       unit: workload.unit,
       higherIsBetter: workload.higherIsBetter ?? false,
       load: median(loads),

@@ -103,7 +103,7 @@ Durability: Kafka \`acks=all\` (one broker), Cassandra with one replica, \`LOCAL
 
 ${profileLines(profile).join('\n')}
 
-A run of 10 nodes pays for its start and end (a lightweight transaction, two statuses and a result) with every node. Without that share, in chains of 100:
+A run of 10 nodes pays for its start and end (a lightweight transaction, two statuses, a result) with every node. Without that share, in chains of 100:
 
 ${profileLines(long).join('\n')}
 

@@ -3,6 +3,7 @@
  * need for the same hops at the same concurrency.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { full, sizeOf } from './full-store.mjs';
 import { batch, chain, fan, join } from './graphs.mjs';
 import { median, quantile } from './statistics.mjs';
 
@@ -67,6 +68,22 @@ async function idle(system, seconds) {
   const used = (await system.fleet.cpu()) - before;
   const [{ memory }] = await system.fleet.ask('usage');
   return { value: (used / (seconds * 1e6)) * 100, residentMegabytes: memory.rss / 1e6 };
+}
+
+/** What must not depend on the runs in the store. */
+async function hopSweepAndMemory(system) {
+  const [{ memory }] = await system.fleet.ask('usage');
+  const start = performance.now();
+  await system.sweep();
+  const sweepMs = performance.now() - start;
+  await oneByOne(system, chain(10), 30); // warms up
+  const { value: hopMs } = await oneByOne(system, chain(10), 60);
+  return { hopMs, sweepMs, residentMegabytes: memory.rss / 1e6 };
+}
+
+async function fullToEmpty(system, scale, figure) {
+  const measured = await full(system, scale, hopSweepAndMemory);
+  return { value: measured.full[figure] / measured.empty[figure], ...measured };
 }
 
 async function overItems(system, graph, count, runs = 1) {
@@ -148,6 +165,14 @@ export const WORKLOADS = [
     workers,
     systems: ['flowcraft-kafka'],
     measure: (system) => overItems(system, batch('wait', 500), 2000),
+  })),
+  ...Object.entries({ hop: 'hopMs', memory: 'residentMegabytes' }).map(([what, figure]) => ({
+    id: `w6-${what}`,
+    title: (scale) =>
+      `W6: ${what} ${what === 'hop' ? '' : 'of a worker '}with ${sizeOf(scale).ended} ended and ${sizeOf(scale).awaiting} waiting runs in the store`,
+    unit: 'to empty',
+    systems: ['flowcraft-kafka'],
+    measure: (system, scale) => fullToEmpty(system, scale, figure),
   })),
   {
     id: 'first',

@@ -78,7 +78,13 @@ export async function open({
       if (outcome.status !== 'completed') throw new Error(`Run ${runId} of '${graph.id}' is ${outcome.status}.`);
       return { runId };
     },
-    sweep: (seconds) => app.get(FlowcraftReconciler).run(seconds),
+    /** Resolves when the run waits for an answer. */
+    async hold(graph, timeoutMs = 600_000) {
+      const { runId } = await client.start(graph.id);
+      const { status } = await client.waitForWorkflow(runId, { timeoutMs, until: 'settled' });
+      if (status !== 'awaiting') throw new Error(`Run ${runId} of '${graph.id}' is ${status}.`);
+    },
+    sweep: () => app.get(FlowcraftReconciler).run(),
     async resize(count, args) {
       await fleet?.stop();
       fleet = count === 0 ? undefined : await launch(count, args);

@@ -310,7 +310,7 @@ export class Engine {
       signals,
       runs,
       starter,
-      waiter: new RunWaiter(store, signals, clock, this.leaving.signal),
+      waiter: new RunWaiter(store, ledger, signals, clock, this.leaving.signal),
       retrier: new Retrier({ store, ledger, runs, finisher, rebuilder, codec, persistence }),
       resumer: new Resumer(waiting, runs, sources),
       webhooks: endpoints,

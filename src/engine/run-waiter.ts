@@ -1,6 +1,7 @@
 import { RunNotFoundError, UnavailableError } from '../core/errors.js';
 import { isEndStatus, type RunStatus } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
+import type { Ledger } from '../ports/ledger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore, StatusRow } from '../ports/run-store.js';
 import { closedError } from './client-calls.js';
@@ -23,6 +24,7 @@ const LONGEST_POLL_MS = 8_000;
 export class RunWaiter {
   constructor(
     private readonly store: RunStore,
+    private readonly ledger: Pick<Ledger, 'read'>,
     private readonly signals: RunSignals,
     private readonly clock: Clock,
     /** Aborted when the application closes: whoever waits is told so. */
@@ -56,7 +58,8 @@ export class RunWaiter {
         const seen = await this.look(runId).catch((error: unknown) => awayUntil(deadline - this.clock.now(), error));
         const { status, row } = seen ?? { status: undefined, row: undefined };
         if (status !== undefined && isEndStatus(status)) return { status, row, timedOut: false };
-        if (until === 'settled' && status === 'awaiting') return { status, row, timedOut: false };
+        if (until === 'settled' && status === 'awaiting' && (await this.isAtRest(runId)))
+          return { status, row, timedOut: false };
         const left = deadline - this.clock.now();
         if (left <= 0 && status !== undefined) return { status, row, timedOut: true };
         await delay(this.clock, Math.min(poll, left), wake.signal);
@@ -75,6 +78,17 @@ export class RunWaiter {
     if (row) return { status: row.status, row };
     if (!(await this.store.run(runId))) throw new RunNotFoundError(runId);
     return { status: 'running', row };
+  }
+
+  /** What ends a wait is in the ledger a moment before the status row tells that the run works again, or has ended. */
+  private async isAtRest(runId: string): Promise<boolean> {
+    try {
+      const state = await this.ledger.read(runId);
+      return state.counts().open === 0 && state.get('x') === undefined;
+    } catch (error) {
+      if (error instanceof UnavailableError) return true; // the row is what there is
+      throw error;
+    }
   }
 }
 

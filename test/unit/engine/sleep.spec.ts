@@ -113,6 +113,25 @@ describe('a node that sleeps', () => {
     expect(executed.filter((id) => id === 'b')).toHaveLength(20);
   });
 
+  it('does not count as waiting any more once it has woken, though the status row says so for a moment', async () => {
+    open();
+    let woken = () => {};
+    const wakes = new Promise<void>((resolve) => (woken = resolve));
+    const { engine } = await worker(async (name, args, make) => {
+      const [write] = args as [{ status?: string } | undefined];
+      if (name !== 'writeStatus' || write?.status !== 'running') return make();
+      woken();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return make();
+    });
+    const { engine: other } = await fleet.process();
+    const { runId } = await other.client.start('naps', {}, {});
+    await other.client.wait(runId, { until: 'settled' });
+    await wakes;
+    expect(await other.client.wait(runId, { until: 'settled' })).toMatchObject({ status: 'completed' });
+    expect((await engine.client.describe(runId)).status).toBe('completed');
+  });
+
   it('for days costs the index nothing until it is due soon', async () => {
     open();
     const { engine, timerRows } = await worker();
