@@ -85,9 +85,10 @@ export class Client {
 
   async start(blueprintId: string, initialContext: Record<string, unknown>, options: StartOptions): Promise<RunHandle> {
     assertInput('start()', startInput, { blueprintId, initialContext, options });
-    const { starter, calls } = this.parts;
+    const { starter, waiter, calls } = this.parts;
     const chosen = options.runId;
     const name = chosen === undefined ? starter.newName() : { runId: chosen, isNew: false };
+    if (name.isNew) waiter.expect(name.runId);
     return calls.run('start()', name.runId, () => starter.start(blueprintId, initialContext, options, name));
   }
 

@@ -302,6 +302,7 @@ export class Engine {
     });
     const calls = new ClientCalls(persistence, clock, logger, options.client.callTimeoutMs, this.stopped.signal);
     this.receive = (token, body) => webhookCalls.receive(calls, token, body);
+    const waiter = new RunWaiter(store, ledger, signals, clock, this.leaving.signal);
     this.client = new Client({
       queue,
       logger,
@@ -310,7 +311,7 @@ export class Engine {
       signals,
       runs,
       starter,
-      waiter: new RunWaiter(store, ledger, signals, clock, this.leaving.signal),
+      waiter,
       retrier: new Retrier({ store, ledger, runs, finisher, rebuilder, codec, persistence }),
       resumer: new Resumer(waiting, runs, sources),
       webhooks: endpoints,
@@ -327,10 +328,12 @@ export class Engine {
       const endActivity = finisher.onStatus((run) => activity.forget(run.runId));
       const endEvents = finisher.onStatus((run, status, errors) => events.became(run, status, errors));
       const endCancel = signals.onCancel((runId) => leases.abortRun(runId, new RunCancelled()));
+      const endWaits = waiter.listen();
       return () => {
         endActivity();
         endEvents();
         endCancel();
+        endWaits();
       };
     };
   }

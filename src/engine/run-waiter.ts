@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { RunNotFoundError, UnavailableError } from '../core/errors.js';
 import { isEndStatus, type RunStatus } from '../core/run.js';
 import { delay, type Clock } from '../ports/clock.js';
@@ -19,9 +20,15 @@ export interface WaitOptions {
 const FIRST_POLL_MS = 250;
 const POLL_GROWTH = 2;
 const LONGEST_POLL_MS = 8_000;
+const STARTS_KEPT = 10_000;
 
 /** Waits for the end of runs: woken by announcements, and asking the store now and then since those can be lost. */
 export class RunWaiter {
+  /** Who waits for which run, woken by what is announced of it. */
+  private readonly waits = new Map<string, Set<() => void>>();
+  /** Runs that were started here lately and of which nothing was announced yet, and when that was. */
+  private readonly quiet = new LRUCache<string, number>({ max: STARTS_KEPT });
+
   constructor(
     private readonly store: RunStore,
     private readonly ledger: Pick<Ledger, 'read'>,
@@ -30,6 +37,19 @@ export class RunWaiter {
     /** Aborted when the application closes: whoever waits is told so. */
     private readonly leaving: AbortSignal,
   ) {}
+
+  /** Listens to announcements until the returned function is called. */
+  listen(): () => void {
+    return this.signals.onEnd(({ runId }) => {
+      this.quiet.delete(runId);
+      for (const wake of this.waits.get(runId) ?? []) wake();
+    });
+  }
+
+  /** A run is about to be started here under an id that is new: whatever is announced of it from now on is heard. */
+  expect(runId: string): void {
+    this.quiet.set(runId, this.clock.now());
+  }
 
   /**
    * Resolves with the status row once it is what was waited for, or with the last one on a timeout. A server that is
@@ -45,13 +65,13 @@ export class RunWaiter {
     const { timeoutMs = 60_000, until = 'finished', signal } = options;
     const deadline = this.clock.now() + timeoutMs;
     let wake = new AbortController();
-    const unsubscribe = this.signals.onEnd((end) => {
-      if (end.runId === runId) wake.abort();
-    });
     const abort = () => wake.abort();
+    const unsubscribe = this.subscribe(runId, abort);
     signal?.addEventListener('abort', abort);
     this.leaving.addEventListener('abort', abort);
     try {
+      await this.untilLikely(runId, timeoutMs, wake.signal);
+      if (wake.signal.aborted) wake = new AbortController();
       for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * POLL_GROWTH, LONGEST_POLL_MS)) {
         signal?.throwIfAborted();
         if (this.leaving.aborted) throw closedError({ runId });
@@ -70,6 +90,24 @@ export class RunWaiter {
       signal?.removeEventListener('abort', abort);
       this.leaving.removeEventListener('abort', abort);
     }
+  }
+
+  /** Of a run that has just been started here and of which nothing is announced, the store has no news. */
+  private async untilLikely(runId: string, timeoutMs: number, wake: AbortSignal): Promise<void> {
+    const age = this.clock.now() - (this.quiet.get(runId) ?? -Infinity);
+    const ms = Math.min(FIRST_POLL_MS - age, timeoutMs);
+    if (ms > 0) await delay(this.clock, ms, wake);
+  }
+
+  private subscribe(runId: string, wake: () => void): () => void {
+    const others = this.waits.get(runId);
+    const wakes = others ?? new Set<() => void>();
+    if (!others) this.waits.set(runId, wakes);
+    wakes.add(wake);
+    return () => {
+      wakes.delete(wake);
+      if (wakes.size === 0) this.waits.delete(runId);
+    };
   }
 
   /** The status row is the last thing that the end of a run writes: once it tells of the end, all of it is there. */

@@ -49,4 +49,37 @@ describe('the start of a run', () => {
     for (const record of records) expect(record).toEqual(records[0]);
     expect(fleet.servers.store.runs.size).toBe(1);
   });
+
+  describe('and waiting for its end where it was started', () => {
+    const looks = () => made('status').length;
+    const one = async (intercept?: Intercept) => {
+      const own = await client(intercept);
+      const { engine } = await fleet.process();
+      await engine.worker.start();
+      return { own, engine };
+    };
+
+    it('asks the store once, when the end is announced', async () => {
+      const { own } = await one();
+      const { runId } = await own.start('one', {}, {});
+      expect(await own.wait(runId, {})).toMatchObject({ status: 'completed' });
+      expect(looks()).toBe(1);
+    });
+
+    it('asks at once if the end was announced before', async () => {
+      const { own, engine } = await one();
+      const { runId } = await own.start('one', {}, {});
+      await engine.client.wait(runId, {});
+      const began = Date.now();
+      expect(await own.wait(runId, {})).toMatchObject({ status: 'completed' });
+      expect(Date.now() - began).toBeLessThan(100);
+    });
+
+    it('goes on asking while nothing is announced', async () => {
+      const own = await client();
+      const { runId } = await own.start('one', {}, {});
+      expect(await own.wait(runId, { timeoutMs: 600 })).toMatchObject({ status: 'running', timedOut: true });
+      expect(looks()).toBeGreaterThan(1);
+    });
+  });
 });
