@@ -10,6 +10,9 @@ const RETRY_MS = 250;
  * since a person or a request waits for it. What a call has begun goes on behind its back: it is safe to repeat.
  */
 export class ClientCalls {
+  /** Calls under way, which end when the application closes. */
+  private readonly closing = new Set<() => void>();
+
   constructor(
     private readonly persistence: Persistence,
     private readonly clock: Clock,
@@ -17,7 +20,11 @@ export class ClientCalls {
     private readonly timeoutMs: number,
     /** Aborted when the application closes. */
     readonly closed: AbortSignal,
-  ) {}
+  ) {
+    closed.addEventListener('abort', () => {
+      for (const end of [...this.closing]) end();
+    });
+  }
 
   /**
    * Repeats `work` while a server is away, as long as there is time. Every call of the client is safe to repeat.
@@ -26,21 +33,33 @@ export class ClientCalls {
   async run<T>(call: string, runId: string | undefined, work: () => Promise<T>): Promise<T> {
     const ids = runId === undefined ? {} : { runId };
     if (this.closed.aborted) throw closedError(ids);
-    const over = new AbortController();
     const begun = this.repeat(work);
-    const late = delay(this.clock, this.timeoutMs, over.signal).then(() => 'late' as const);
-    const closed = whenAborted(this.closed, over.signal).then(() => 'closed' as const);
-    try {
-      const outcome = await Promise.race([begun.then((value) => ({ value })), late, closed]);
-      if (typeof outcome === 'object') return outcome.value;
-      begun.catch((error: unknown) =>
-        this.logger.debug(`${call} ended behind the back of its caller.`, { ...ids, error }),
-      );
-      if (outcome === 'closed') throw closedError(ids);
-      throw new CallTimeoutError(call, this.timeoutMs, { ...ids, cause: this.persistence.lastRefusal });
-    } finally {
-      over.abort();
-    }
+    const outcome = await this.inTime(begun);
+    if (typeof outcome === 'object') return outcome.value;
+    begun.catch((error: unknown) =>
+      this.logger.debug(`${call} ended behind the back of its caller.`, { ...ids, error }),
+    );
+    if (outcome === 'closed') throw closedError(ids);
+    throw new CallTimeoutError(call, this.timeoutMs, { ...ids, cause: this.persistence.lastRefusal });
+  }
+
+  private inTime<T>(work: Promise<T>): Promise<{ value: T } | 'late' | 'closed'> {
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        cancel();
+        this.closing.delete(closed);
+      };
+      const closed = () => {
+        end();
+        resolve('closed');
+      };
+      const cancel = this.clock.after(this.timeoutMs, () => {
+        end();
+        resolve('late');
+      });
+      this.closing.add(closed);
+      work.finally(end).then((value) => resolve({ value }), reject);
+    });
   }
 
   private async repeat<T>(work: () => Promise<T>): Promise<T> {
@@ -54,20 +73,6 @@ export class ClientCalls {
       }
     }
   }
-}
-
-/** Resolves when the signal aborts, or when nobody waits for that any more. */
-function whenAborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      signal.removeEventListener('abort', end);
-      over.removeEventListener('abort', end);
-      resolve();
-    };
-    signal.addEventListener('abort', end);
-    over.addEventListener('abort', end);
-    if (signal.aborted || over.aborted) end();
-  });
 }
 
 export function closedError(ids: { runId?: string } = {}): ClosedError {

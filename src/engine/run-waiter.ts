@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { RunNotFoundError, UnavailableError } from '../core/errors.js';
 import { isEndStatus, type RunStatus } from '../core/run.js';
-import { delay, type Clock } from '../ports/clock.js';
+import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunSignals } from '../ports/run-signals.js';
 import type { RunStore, StatusRow } from '../ports/run-store.js';
@@ -36,7 +36,11 @@ export class RunWaiter {
     private readonly clock: Clock,
     /** Aborted when the application closes: whoever waits is told so. */
     private readonly leaving: AbortSignal,
-  ) {}
+  ) {
+    leaving.addEventListener('abort', () => {
+      for (const wakes of this.waits.values()) for (const wake of wakes) wake();
+    });
+  }
 
   /** Listens to announcements until the returned function is called. */
   listen(): () => void {
@@ -64,14 +68,12 @@ export class RunWaiter {
   ): Promise<{ status: RunStatus; row: StatusRow | undefined; timedOut: boolean }> {
     const { timeoutMs = 60_000, until = 'finished', signal } = options;
     const deadline = this.clock.now() + timeoutMs;
-    let wake = new AbortController();
-    const abort = () => wake.abort();
-    const unsubscribe = this.subscribe(runId, abort);
-    signal?.addEventListener('abort', abort);
-    this.leaving.addEventListener('abort', abort);
+    const alarm = new Alarm(this.clock);
+    const ring = () => alarm.ring();
+    const unsubscribe = this.subscribe(runId, ring);
+    signal?.addEventListener('abort', ring);
     try {
-      await this.untilLikely(runId, timeoutMs, wake.signal);
-      if (wake.signal.aborted) wake = new AbortController();
+      await alarm.orAfter(Math.min(this.untilLikely(runId), timeoutMs));
       for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * POLL_GROWTH, LONGEST_POLL_MS)) {
         signal?.throwIfAborted();
         if (this.leaving.aborted) throw closedError({ runId });
@@ -82,21 +84,17 @@ export class RunWaiter {
           return { status, row, timedOut: false };
         const left = deadline - this.clock.now();
         if (left <= 0 && status !== undefined) return { status, row, timedOut: true };
-        await delay(this.clock, Math.min(poll, left), wake.signal);
-        if (wake.signal.aborted) wake = new AbortController();
+        await alarm.orAfter(Math.min(poll, left));
       }
     } finally {
       unsubscribe();
-      signal?.removeEventListener('abort', abort);
-      this.leaving.removeEventListener('abort', abort);
+      signal?.removeEventListener('abort', ring);
     }
   }
 
   /** Of a run that has just been started here and of which nothing is announced, the store has no news. */
-  private async untilLikely(runId: string, timeoutMs: number, wake: AbortSignal): Promise<void> {
-    const age = this.clock.now() - (this.quiet.get(runId) ?? -Infinity);
-    const ms = Math.min(FIRST_POLL_MS - age, timeoutMs);
-    if (ms > 0) await delay(this.clock, ms, wake);
+  private untilLikely(runId: string): number {
+    return FIRST_POLL_MS - (this.clock.now() - (this.quiet.get(runId) ?? -Infinity));
   }
 
   private subscribe(runId: string, wake: () => void): () => void {
@@ -127,6 +125,34 @@ export class RunWaiter {
       if (error instanceof UnavailableError) return true; // the row is what there is
       throw error;
     }
+  }
+}
+
+/** Wakes who sleeps, or who is about to: a ring before the sleep counts. */
+class Alarm {
+  private hasRung = false;
+  private wake = () => {};
+
+  constructor(private readonly clock: Clock) {}
+
+  ring(): void {
+    this.hasRung = true;
+    this.wake();
+  }
+
+  /** Resolves when it rings, or `ms` later. */
+  async orAfter(ms: number): Promise<void> {
+    if (!this.hasRung && ms > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.clock.after(ms, resolve);
+        this.wake = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.hasRung = false;
+    this.wake = () => {};
   }
 }
 
