@@ -1,6 +1,6 @@
 /**
  * The graphs that are measured, in a form that every system can be given: nodes with a kind, and edges. Kinds: `noop`
- * gives out 1, `wait` waits `ms`, `bytes` gives out a text of so many bytes, `hold` waits for an answer from outside.
+ * gives out 1, `wait` waits `ms`, `bytes` gives out a text of so many bytes.
  */
 
 /** A node may name its own kind and settings; default: it does nothing. */
@@ -50,14 +50,14 @@ export function batch(kind = 'noop', ms) {
   return { id: `batch-${kind}${ms ?? ''}`, shape: 'batch', nodes, edges: [['batch_scatter', 'batch_gather']] };
 }
 
-/** A node that does nothing and one that waits for an answer. */
+/** A node that does nothing and one that sleeps for a month. */
 export function holding() {
   return {
     id: 'holding',
     shape: 'chain',
     nodes: [
       { id: 'n0', kind: 'noop' },
-      { id: 'n1', uses: 'wait' },
+      { id: 'n1', uses: 'sleep', params: { duration: '30d' } },
     ],
     edges: [['n0', 'n1']],
   };

@@ -78,7 +78,7 @@ export async function open({
       if (outcome.status !== 'completed') throw new Error(`Run ${runId} of '${graph.id}' is ${outcome.status}.`);
       return { runId };
     },
-    /** Resolves when the run waits for an answer. */
+    /** Resolves when the run waits. */
     async hold(graph, timeoutMs = 600_000) {
       const { runId } = await client.start(graph.id);
       const { status } = await client.waitForWorkflow(runId, { timeoutMs, until: 'settled' });
