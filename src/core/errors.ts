@@ -241,6 +241,11 @@ export class TooManyTurnsError extends FlowcraftKafkaError {
       { runId, nodeId },
     );
   }
+
+  /** The node that such an error is about, by its message, which is all that is kept of it. */
+  static nodeIn(message: string): string | undefined {
+    return /^Run '[^']*' reached \d+ turns at node '(.*?)'(?: in |, possible)/s.exec(message)?.[1];
+  }
 }
 
 /** A message on the jobs topic that can never be a job. */

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { TooManyTurnsError } from '../core/errors.js';
 import type { RunCounts } from '../core/ledger-state.js';
 import { isEndStatus, isRetry, type EndStatus, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
@@ -16,6 +17,7 @@ import { RunContext, type ContextSources } from './run-context.js';
 
 export interface NodeError {
   readonly nodeId: string;
+  /** Empty if the run was stopped before a turn of the node began: it had too many of them. */
   readonly turn: string;
   /** As flowcraft words it. */
   readonly message: string;
@@ -29,8 +31,6 @@ interface Ending {
   readonly stamp: number;
   readonly hasErrors?: boolean;
   readonly isCutShort?: boolean;
-  /** What the run failed for, if it is no node's own error: the turn is the one after which it was stopped. */
-  readonly error?: { readonly nodeId: string; readonly turn: string; readonly error: Error };
 }
 
 /** Ends runs that have no more work, and says so. Every step is safe to repeat; the last one closes the ledger. */
@@ -101,12 +101,11 @@ export class Finisher {
     run: ActiveRun,
     status: EndStatus,
     reason: string | undefined,
-    { stamp, hasErrors = status === 'failed', isCutShort = false, error }: Ending,
+    { stamp, hasErrors = status === 'failed', isCutShort = false }: Ending,
   ): Promise<EndStatus | undefined> {
     const { runId } = run;
     let errors = hasErrors ? await this.errors(runId) : [];
-    if (error) errors.push(runErrorOf(error, this.clock.now()));
-    const why = reason ?? error?.error.message ?? (status === 'failed' ? reasonOf(errors) : undefined);
+    const why = reason ?? (status === 'failed' ? reasonOf(errors) : undefined);
     const end = await this.persistence.until(
       () => this.store.end(runId, status, why, this.clock.now(), retriesOf(run.record)),
       { runId },
@@ -119,6 +118,7 @@ export class Finisher {
     const interrupted = isCutShort ? await cutShort(this, run, stamp) : undefined;
     if (interrupted) await this.onCutShort?.(run, interrupted);
     if (final !== status && final !== 'cancelled') errors = await this.errors(runId); // another was first, and the end is its
+    if (final === 'failed') errors = [...errors, ...runawayIn(finalReason, end.run?.endedAt ?? this.clock.now())];
     // read after the end: whoever then still writes that the run awaits or works has a lower stamp, or finds it ended
     const [now, result] = await Promise.all([
       this.persistence.until(() => this.ledger.now(), { runId }),
@@ -302,8 +302,12 @@ export function errorsOf(rows: readonly TurnRecord[]): NodeError[] {
     }));
 }
 
-function runErrorOf({ nodeId, turn, error: { name, message } }: NonNullable<Ending['error']>, now: number): NodeError {
-  return { nodeId, turn, message, cause: { name, message }, at: new Date(now).toISOString() };
+/** A run that reached its limit of turns tells so by its reason alone: the turn that was one too many never began. */
+function runawayIn(reason: string | undefined, endedAt: number): NodeError[] {
+  const nodeId = reason === undefined ? undefined : TooManyTurnsError.nodeIn(reason);
+  if (reason === undefined || nodeId === undefined) return [];
+  const cause = { name: TooManyTurnsError.name, message: reason };
+  return [{ nodeId, turn: '', message: reason, cause, at: new Date(endedAt).toISOString() }];
 }
 
 function reasonOf(errors: readonly NodeError[]): string | undefined {

@@ -25,7 +25,7 @@ const STARTS_KEPT = 10_000;
 /** Waits for the end of runs: woken by announcements, and asking the store now and then since those can be lost. */
 export class RunWaiter {
   /** Who waits for which run, woken by what is announced of it. */
-  private readonly waits = new Map<string, Set<() => void>>();
+  private readonly wakes = new Map<string, Set<() => void>>();
   /** Runs that were started here lately and of which nothing was announced yet, and when that was. */
   private readonly quiet = new LRUCache<string, number>({ max: STARTS_KEPT });
 
@@ -38,7 +38,7 @@ export class RunWaiter {
     private readonly leaving: AbortSignal,
   ) {
     leaving.addEventListener('abort', () => {
-      for (const wakes of this.waits.values()) for (const wake of wakes) wake();
+      for (const wakes of this.wakes.values()) for (const wake of wakes) wake();
     });
   }
 
@@ -46,7 +46,7 @@ export class RunWaiter {
   listen(): () => void {
     return this.signals.onEnd(({ runId }) => {
       this.quiet.delete(runId);
-      for (const wake of this.waits.get(runId) ?? []) wake();
+      for (const wake of this.wakes.get(runId) ?? []) wake();
     });
   }
 
@@ -72,11 +72,15 @@ export class RunWaiter {
     const ring = () => alarm.ring();
     const unsubscribe = this.subscribe(runId, ring);
     signal?.addEventListener('abort', ring);
+    const goesOn = () => {
+      signal?.throwIfAborted();
+      if (this.leaving.aborted) throw closedError({ runId });
+    };
     try {
+      goesOn();
       await alarm.orAfter(Math.min(this.untilLikely(runId), timeoutMs));
       for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * POLL_GROWTH, LONGEST_POLL_MS)) {
-        signal?.throwIfAborted();
-        if (this.leaving.aborted) throw closedError({ runId });
+        goesOn();
         const seen = await this.look(runId).catch((error: unknown) => awayUntil(deadline - this.clock.now(), error));
         const { status, row } = seen ?? { status: undefined, row: undefined };
         if (status !== undefined && isEndStatus(status)) return { status, row, timedOut: false };
@@ -94,17 +98,18 @@ export class RunWaiter {
 
   /** Of a run that has just been started here and of which nothing is announced, the store has no news. */
   private untilLikely(runId: string): number {
-    return FIRST_POLL_MS - (this.clock.now() - (this.quiet.get(runId) ?? -Infinity));
+    const age = this.clock.now() - (this.quiet.get(runId) ?? -Infinity);
+    return age < 0 ? 0 : FIRST_POLL_MS - age;
   }
 
   private subscribe(runId: string, wake: () => void): () => void {
-    const others = this.waits.get(runId);
+    const others = this.wakes.get(runId);
     const wakes = others ?? new Set<() => void>();
-    if (!others) this.waits.set(runId, wakes);
+    if (!others) this.wakes.set(runId, wakes);
     wakes.add(wake);
     return () => {
       wakes.delete(wake);
-      if (wakes.size === 0) this.waits.delete(runId);
+      if (wakes.size === 0) this.wakes.delete(runId);
     };
   }
 
@@ -116,15 +121,28 @@ export class RunWaiter {
     return { status: 'running', row };
   }
 
-  /** What ends a wait is in the ledger a moment before the status row tells that the run works again, or has ended. */
+  /**
+   * Whether a run waits whose status row says so. What ends a wait is in the ledger, its own or that of a subflow, a
+   * moment before the row tells that the run works again, or has ended.
+   */
   private async isAtRest(runId: string): Promise<boolean> {
     try {
       const state = await this.ledger.read(runId);
-      return state.counts().open === 0 && state.get('x') === undefined;
+      if (state.fields.size === 0) return true; // the row is what there is
+      const { open, awaiting } = state.counts();
+      if (open > 0 || awaiting === 0 || state.get('x') !== undefined) return false;
+      const rows = await this.store.turns(runId, false);
+      const children = rows.flatMap((row) => (row.status === 'awaiting' ? (row.awaiting?.childRunId ?? []) : []));
+      const waits = await Promise.all(children.map((child) => this.waits(child)));
+      return waits.every(Boolean);
     } catch (error) {
-      if (error instanceof UnavailableError) return true; // the row is what there is
+      if (error instanceof UnavailableError) return true;
       throw error;
     }
+  }
+
+  private async waits(runId: string): Promise<boolean> {
+    return (await this.store.status(runId))?.status === 'awaiting' && this.isAtRest(runId);
   }
 }
 

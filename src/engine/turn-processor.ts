@@ -184,7 +184,7 @@ export class TurnProcessor {
         answer = await this.settle(run, record, grant, reserved);
       }
       if (answer.kind === 'accepted') {
-        await this.advance(run, name, answer, permit, { reserved, askedAt, fresh });
+        await this.advance(run, answer, permit, { reserved, askedAt, fresh });
         if (record.status !== 'awaiting') return true;
         await this.parts.beganToWait(run, name);
         return false;
@@ -220,7 +220,6 @@ export class TurnProcessor {
   /** After an accepted settle: what fired continues here or elsewhere, and gets its message; the run may have ended. */
   private async advance(
     run: ActiveRun,
-    { nodeId, turn }: TurnName,
     answer: Extract<SettleAnswer, { kind: 'accepted' }>,
     permit: HeldPermit,
     { reserved, askedAt, fresh }: { reserved: number; askedAt: number; fresh: TurnWrite | undefined },
@@ -241,8 +240,7 @@ export class TurnProcessor {
       const node = answer.tooManyTurnsAt;
       const most = this.parts.options.limits.maxTurnsPerRun;
       const error = new TooManyTurnsError(run.runId, node, most, repetitionAt(node, run.plan));
-      const ending = { stamp: answer.token + 1, isCutShort: true, error: { nodeId, turn, error } };
-      await finisher.finish(run, 'failed', undefined, ending);
+      await finisher.finish(run, 'failed', error.message, { stamp: answer.token + 1, isCutShort: true });
     } else {
       await finisher.review(run, answer);
     }

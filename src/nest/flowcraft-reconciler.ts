@@ -16,6 +16,7 @@ export const RECONCILER_CRON_NAME = 'flowcraft-reconciler';
 @Injectable()
 export class FlowcraftReconciler {
   private sweeping: Promise<ReconciliationStats> | undefined;
+  private isByClock = false;
 
   constructor(
     private readonly host: EngineHost,
@@ -26,7 +27,9 @@ export class FlowcraftReconciler {
    * One sweep. A call during a sweep shares it; while another process of the fleet sweeps, nothing is found.
    * @throws UnavailableError if a server does not answer
    */
-  run(): Promise<ReconciliationStats> {
+  async run(): Promise<ReconciliationStats> {
+    // which leaves it to another process if that sweeps by the clock
+    while (this.sweeping && this.isByClock) await this.idle();
     return this.share(false);
   }
 
@@ -48,7 +51,9 @@ export class FlowcraftReconciler {
   }
 
   private share(byClock: boolean): Promise<ReconciliationStats> {
-    this.sweeping ??= this.sweep(byClock).finally(() => (this.sweeping = undefined));
+    if (this.sweeping) return this.sweeping;
+    this.isByClock = byClock;
+    this.sweeping = this.sweep(byClock).finally(() => (this.sweeping = undefined));
     return this.sweeping;
   }
 

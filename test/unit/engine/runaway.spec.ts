@@ -54,8 +54,8 @@ describe('a run that would never end', () => {
   ])('fails at the limit of turns: %s', async (id, words) => {
     const { status, reason, errors } = await test.run(id, { on: true });
     expect(status).toBe('failed');
-    expect(errors?.map(({ message, cause }) => ({ message, cause: cause?.name }))).toEqual([
-      { message: reason, cause: 'TooManyTurnsError' },
+    expect(errors?.map(({ nodeId, message, cause }) => ({ nodeId, message, cause: cause?.name }))).toEqual([
+      { nodeId: /at node '([a-z])'/.exec(reason ?? '')?.[1], message: reason, cause: 'TooManyTurnsError' },
     ]);
     expect(reason).toMatch(/reached 100 turns at node '[a-z]' in /);
     expect(reason).toContain(words);

@@ -33,7 +33,13 @@ const loops: WorkflowBlueprint = {
     { source: 'again', target: 'z', action: 'break' },
   ],
 };
-const BLUEPRINTS = [naps, blink, days, twice, within, loops];
+const nap: WorkflowBlueprint = { id: 'nap', nodes: [n('a'), sleep('s', 300)], edges: chain('a', 's') };
+const napping: WorkflowBlueprint = {
+  id: 'napping',
+  nodes: [n('sub', 'subflow', { params: { blueprintId: 'nap' } })],
+  edges: [],
+};
+const BLUEPRINTS = [naps, nap, napping, blink, days, twice, within, loops];
 
 describe('a node that sleeps', () => {
   let fleet: Fleet;
@@ -130,6 +136,30 @@ describe('a node that sleeps', () => {
     await wakes;
     expect(await other.client.wait(runId, { until: 'settled' })).toMatchObject({ status: 'completed' });
     expect((await engine.client.describe(runId)).status).toBe('completed');
+  });
+
+  it.each([
+    ['nap', 'as the last thing of its run', 'end'],
+    ['napping', 'as the last thing of a subflow', 'end'],
+    ['within', 'in a subflow', 'writeStatus'],
+  ])('%s: does not count as waiting either when it has woken %s', async (id, _where, slow) => {
+    open();
+    let isAsleep = false;
+    let woken = () => {};
+    const wakes = new Promise<void>((resolve) => (woken = resolve));
+    await worker(async (name, args, make) => {
+      const [write] = args as [{ status?: string } | undefined];
+      if (!isAsleep || name !== slow || (slow === 'writeStatus' && write?.status !== 'running')) return make();
+      woken();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return make();
+    });
+    const { engine } = await fleet.process();
+    const { runId } = await engine.client.start(id, {}, {});
+    await engine.client.wait(runId, { until: 'settled' });
+    isAsleep = true;
+    await wakes;
+    expect(await engine.client.wait(runId, { until: 'settled' })).toMatchObject({ status: 'completed' });
   });
 
   it('for days costs the index nothing until it is due soon', async () => {

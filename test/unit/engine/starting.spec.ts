@@ -72,7 +72,8 @@ describe('the start of a run', () => {
       await engine.client.wait(runId, {});
       const began = Date.now();
       expect(await own.wait(runId, {})).toMatchObject({ status: 'completed' });
-      expect(Date.now() - began).toBeLessThan(100);
+      // else it looks for the first time 250 ms after the start
+      expect(Date.now() - began).toBeLessThan(200);
     });
 
     it('goes on asking while nothing is announced', async () => {
