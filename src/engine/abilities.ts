@@ -20,16 +20,16 @@ export class Abilities {
   /** What this worker lacks to execute a node, as a sentence; undefined if nothing. */
   lacks(
     { plan, record }: ActiveRun,
-    { id, uses, params }: Pick<NodeDefinition, 'uses' | 'params'> & { id?: string },
+    node: Pick<NodeDefinition, 'uses' | 'params'> & { id?: string },
   ): string | undefined {
     if (this.options.blueprints?.unknownNodes === 'fail') return undefined;
-    const node = id === undefined ? 'a node' : `node '${id}'`;
-    if (!this.flowcraft.hasImplementation(uses))
-      return `This worker has no implementation of '${uses}', which ${node} uses.`;
-    const blueprintId = subflowOf(params === undefined ? { uses } : { uses, params });
+    const name = node.id === undefined ? 'a node' : `node '${node.id}'`;
+    if (!this.flowcraft.hasImplementation(node.uses))
+      return `This worker has no implementation of '${node.uses}', which ${name} uses.`;
+    const blueprintId = subflowOf(node);
     if (blueprintId === undefined || pinOf(record, blueprintId) !== undefined) return undefined;
     // with the code that the run was started with, nobody has it: the node fails
     if (this.catalog.knows(blueprintId) || this.catalog.has(plan)) return undefined;
-    return `This worker does not know the blueprint '${blueprintId}', which ${node} starts.`;
+    return `This worker does not know the blueprint '${blueprintId}', which ${name} starts.`;
   }
 }

@@ -1,5 +1,4 @@
 import { DEAD_HEADERS, redriveHeaders, type DeadLetterReason } from '../core/dead-letter.js';
-import { decodeJob } from '../core/envelope.js';
 import { isRunId } from '../core/identifiers.js';
 import type { Clock } from '../ports/clock.js';
 import type { DeadBounds, JobQueue, RawMessage } from '../ports/job-queue.js';
@@ -247,7 +246,7 @@ function describe(message: RawMessage, marks: ReadonlyMap<string, RedriveMark>):
       partition: Number(headers[DEAD_HEADERS.partition] ?? -1),
       offset: headers[DEAD_HEADERS.offset] ?? '',
     },
-    ...jobIn(value),
+    ...idsIn(value),
     ...(headers[DEAD_HEADERS.bytes] === undefined ? {} : { truncated: true }),
   };
   const redrivenAt = mark?.failedAt === failedAt ? { redrivenAt: new Date(mark.at).toISOString() } : {};
@@ -258,15 +257,6 @@ function describe(message: RawMessage, marks: ReadonlyMap<string, RedriveMark>):
 function why({ redrivenAt, truncated }: Described): RedriveSkip {
   if (redrivenAt) return 'redriven before';
   return truncated ? 'truncated' : 'under way';
-}
-
-function jobIn(value: Buffer | null): { runId?: string; nodeId?: string } {
-  try {
-    const { runId, nodeId } = decodeJob(value);
-    return { runId, nodeId };
-  } catch {
-    return idsIn(value); // most dead letters are none that can be read whole
-  }
 }
 
 /** Whose job it says that it is, whatever else is wrong with it. */

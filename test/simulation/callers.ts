@@ -28,8 +28,6 @@ interface Intent {
 export interface WantedRun {
   readonly runId: string;
   readonly flow: Flow;
-  /** Whoever starts it names it, and can ask again. Else the id is made by the process, and known once `start` has returned. */
-  readonly isNamed: boolean;
   /** `start` has returned. */
   accepted: boolean;
   cancelled: boolean;
@@ -63,8 +61,12 @@ export class Callers {
     return this.intents.every((intent) => intent.state !== 'open');
   }
 
+  /**
+   * @param isNamed whoever starts it names it, and can ask again; else the id is made by the process, and known once
+   * `start` has returned
+   */
   start(flow: Flow, runId: string, ms: number, isNamed = this.random.chance(0.5)): WantedRun {
-    const wanted: WantedRun = { runId, flow, isNamed, accepted: false, cancelled: false };
+    const wanted: WantedRun = { runId, flow, accepted: false, cancelled: false };
     const blueprintId = flow.blueprints[0]?.id ?? '';
     this.runs.push(wanted);
     this.want(ms, {
