@@ -14,6 +14,7 @@ export const DEFAULT_OPTIONS = {
     leaseMs: 12_000,
     livenessMs: 6_000,
     drainTimeoutMs: 30_000,
+    emitDelayMs: 1_000,
     maxHoldMs: 30_000,
     unroutableGraceMs: 300_000,
     unroutableDelayMs: 2_000,

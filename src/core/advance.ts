@@ -11,7 +11,6 @@ const PAUSE_ROUNDS = 1_000_000;
 /** What one settle moves forward. Repeating it on the same state changes nothing and names the same turns. Twin: the script `advance`. */
 export class Advance {
   readonly fired: FiredTurn[] = [];
-  tooManyTurnsAt: string | undefined;
   private claimsLeft: number;
   private readonly round: number;
 
@@ -21,6 +20,8 @@ export class Advance {
     private readonly now: number,
     /** The turn has not settled so before. */
     private readonly first: boolean,
+    /** The turn itself may have no message: no message brings back what it makes ready, if its worker is lost now. */
+    private readonly unsent: boolean,
   ) {
     this.claimsLeft = request.claim;
     const { node, turn, pauses } = request.settlement;
@@ -241,7 +242,7 @@ export class Advance {
       return;
     }
     if (!target.isFree && Number(ledger.get('q') ?? 0) >= this.request.maxTurns) {
-      this.tooManyTurnsAt = node;
+      if (ledger.get('p') === undefined) ledger.set('p', node);
       return;
     }
     ledger.add('o', 1);
@@ -264,15 +265,27 @@ export class Advance {
   private start(node: string, turn: string, passes: string[], round: number): void {
     const { ledger, request, now } = this;
     const fired = { node, turn, passes, ...ledger.origin(node, turn) };
-    if (this.claimsLeft <= 0) {
-      ledger.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0, round });
+    const isClaimed = this.claimsLeft > 0;
+    const unsent = isClaimed || this.unsent ? ({ unsent: true } as const) : {};
+    if (unsent.unsent) ledger.add('j', 1);
+    if (!isClaimed) {
+      ledger.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0, round, ...unsent });
       this.fired.push(fired);
       return;
     }
     this.claimsLeft--;
     const token = ledger.nextToken(now, 0);
     const until = now + request.leaseMs * 1000;
-    ledger.putTurn(node, turn, { state: 'C', passes, token, worker: request.worker, until, claims: 1, round });
+    ledger.putTurn(node, turn, {
+      state: 'C',
+      passes,
+      token,
+      worker: request.worker,
+      until,
+      claims: 1,
+      round,
+      ...unsent,
+    });
     this.fired.push({ ...fired, token });
   }
 }

@@ -51,12 +51,16 @@ export interface RunCounts {
   /** A node failed with which the run ends. */
   readonly isOver: boolean;
   readonly rescued: boolean;
+  /** Turns that are ready, claimed or waiting, and may have no message. */
+  readonly unsent: number;
+  /** The node whose next turn would have been one too many. */
+  readonly tooManyTurnsAt?: string;
   /** The highest token granted in this run so far. */
   readonly token: number;
 }
 
 export type SettleAnswer =
-  | ({ kind: 'accepted'; fired: FiredTurn[]; tooManyTurnsAt?: string } & RunCounts)
+  | ({ kind: 'accepted'; fired: FiredTurn[] } & RunCounts)
   | { kind: 'lost' }
   | { kind: 'expired' }
   | { kind: 'closed'; status: string }

@@ -21,6 +21,8 @@ export interface TurnField {
   claims: number;
   /** How many turns lie behind this one, on the longest of the ways that led to it: what flowcraft's rounds count. */
   round: number;
+  /** It went on with the worker that fired it, and may have no message. */
+  unsent?: true;
   /** The items of its batch that became ready when this one ended or began to wait: `from-to`, several with commas. */
   made?: string;
 }
@@ -29,7 +31,7 @@ export interface TurnField {
  * The flat map that holds the coordination state of one run. In Redis it is a hash with the same fields.
  *
  * Fields: `x` end status once closed · `i` incarnation · `t` highest token · `o` open turns · `w` awaiting turns ·
- * `q` turns so far · `z` how often the run was retried · `e` a node failed (2: the run ends with that) · `y` a node was rescued · `s node turn` state
+ * `q` turns so far · `j` turns that may have no message · `p` the node whose next turn would have been one too many · `z` how often the run was retried · `e` a node failed (2: the run ends with that) · `y` a node was rescued · `s node turn` state
  * of a turn · `v node turn` origin of a dynamic node · `g loop` current pass · `a target from passes` an arrival ·
  * `n target group passes` how many distinct
  * arrivals · `r target passes` the highest round of a first arrival, or of what led to a `settled` join · `k target passes`
@@ -59,7 +61,7 @@ export class LedgerFields {
   turn(node: string, turn: string): TurnField | undefined {
     const text = this.fields.get(field('s', node, turn));
     if (text === undefined) return undefined;
-    const [state, passes, token, worker, until, claims, round, made] = text.split(SEP);
+    const [state, passes, token, worker, until, claims, round, unsent, made] = text.split(SEP);
     return {
       state: state as TurnField['state'],
       passes: passes === undefined || passes === '' ? [] : passes.split(PASS_SEP),
@@ -68,12 +70,14 @@ export class LedgerFields {
       until: Number(until),
       claims: Number(claims),
       round: Number(round),
+      ...(unsent === '1' ? { unsent: true } : {}),
       ...(made === undefined ? {} : { made }),
     };
   }
 
   putTurn(node: string, turn: string, t: TurnField): void {
-    const parts = [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims, t.round];
+    const unsent = t.unsent ? '1' : '';
+    const parts = [t.state, t.passes.join(PASS_SEP), t.token, t.worker, t.until, t.claims, t.round, unsent];
     this.set(field('s', node, turn), [...parts, ...(t.made === undefined ? [] : [t.made])].join(SEP));
   }
 

@@ -2,6 +2,7 @@ import { Advance } from './advance.js';
 import type { ClaimAnswer, ClaimRequest, RunCounts, SettleAnswer, SettleRequest } from './ledger-calls.js';
 import { LedgerFields, NOBODY, SEP, type TurnField } from './ledger-fields.js';
 import type { Lead } from './leads.js';
+import type { TurnName } from './run.js';
 import type { Origin } from './settlement.js';
 import { turnOfPasses } from './turns.js';
 
@@ -31,7 +32,7 @@ export class LedgerState extends LedgerFields {
   open(starts: readonly StartTurn[], incarnation: string, token: number, isDelayed = false): void {
     this.set('i', incarnation);
     this.set('t', String(token));
-    for (const name of ['o', 'w', 'q']) this.set(name, '0');
+    for (const name of ['o', 'w', 'q', 'j']) this.set(name, '0');
     for (const { node, passes, leads } of starts) {
       const turn = turnOfPasses(passes);
       this.makeReady(node, turn, [...passes], leads);
@@ -88,6 +89,7 @@ export class LedgerState extends LedgerFields {
       until: now + request.leaseMs * 1000,
       claims,
       round: found.round,
+      ...(found.unsent ? { unsent: true } : {}),
       ...(found.made === undefined ? {} : { made: found.made }),
     });
     const retries = this.get('z');
@@ -138,14 +140,23 @@ export class LedgerState extends LedgerFields {
       if (found?.state === 'C' && found.token !== token && found.until > now && found.worker !== NOBODY)
         return { kind: 'lost' };
       if (found?.state !== 'C' || found.token !== token || found.until <= now) return { kind: 'expired' };
-      this.putTurn(settlement.node, settlement.turn, { ...found, state: settledAs, worker: '', until: 0 });
+      const { unsent, ...settled } = found;
+      const stillUnsent = awaits && unsent ? { unsent } : {};
+      if (unsent && !awaits) this.add('j', -1);
+      this.putTurn(settlement.node, settlement.turn, {
+        ...settled,
+        state: settledAs,
+        worker: '',
+        until: 0,
+        ...stillUnsent,
+      });
       this.add('o', -1);
       if (awaits) this.add('w', 1);
       if (settlement.outcome === 'failed') this.set('e', settlement.endsRun ? ENDED : (this.get('e') ?? '1'));
       if (settlement.outcome === 'rescued') this.set('y', '1');
       [ended, first] = [!awaits, true];
     }
-    const advance = new Advance(this, request, now, first);
+    const advance = new Advance(this, request, now, first, found.unsent ?? false);
     if (settlement.rescuedPasses) advance.rescue(settlement.rescuedPasses);
     advance.releaseQueued();
     for (const id of settlement.dynamic) advance.addDynamic(id);
@@ -164,7 +175,6 @@ export class LedgerState extends LedgerFields {
     return {
       kind: 'accepted',
       fired: advance.fired,
-      ...(advance.tooManyTurnsAt === undefined ? {} : { tooManyTurnsAt: advance.tooManyTurnsAt }),
       ...this.counts(),
     };
   }
@@ -177,13 +187,27 @@ export class LedgerState extends LedgerFields {
     return true;
   }
 
+  /** These turns have messages now. */
+  sent(turns: readonly TurnName[]): void {
+    for (const { nodeId, turn } of turns) {
+      const found = this.turn(nodeId, turn);
+      if (!found?.unsent) continue;
+      const { unsent: _, ...sent } = found;
+      this.putTurn(nodeId, turn, sent);
+      this.add('j', -1);
+    }
+  }
+
   counts(): RunCounts {
+    const tooManyTurnsAt = this.get('p');
     return {
       open: Number(this.get('o') ?? 0),
       awaiting: Number(this.get('w') ?? 0),
       failed: this.get('e') !== undefined,
       isOver: this.get('e') === ENDED,
       rescued: this.get('y') === '1',
+      unsent: Number(this.get('j') ?? 0),
+      ...(tooManyTurnsAt === undefined ? {} : { tooManyTurnsAt }),
       token: Number(this.get('t') ?? 0),
     };
   }
@@ -198,6 +222,7 @@ export class LedgerState extends LedgerFields {
     until: number;
     passes: string[];
     round: number;
+    unsent?: true;
     made?: string;
     origin?: Origin;
   }[] {

@@ -102,6 +102,7 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
   for (const open of ledger.turns()) {
     // One that is queued here may have been the one that was executed.
     if (open.state !== 'R' && open.state !== 'Q') continue;
+    ledger.add('j', 1);
     ledger.putTurn(open.node, open.turn, {
       state: 'C',
       passes: open.passes,
@@ -111,6 +112,8 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
       // whoever may be at work on it counts: the next one has to look whether that one has written meanwhile
       claims: options.graceMs > 0 ? 1 : 0,
       round: open.round,
+      // it may have gone on with a worker that is gone
+      unsent: true,
       ...(open.made === undefined ? {} : { made: open.made }),
     });
   }

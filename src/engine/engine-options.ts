@@ -27,6 +27,11 @@ export interface WorkerSettings {
   readonly livenessMs: number;
   /** `drain` waits at most so long for nodes that are running. */
   readonly drainTimeoutMs: number;
+  /**
+   * A turn that goes on in the worker that fired it gets a message only if it, and what follows it here, is not done by
+   * then. 0: each gets one at once.
+   */
+  readonly emitDelayMs: number;
   /** No offset is held longer: what is not done by then is written again at the tail of the topic. */
   readonly maxHoldMs: number;
   /** A job whose blueprint or node implementation this worker lacks is put back for so long, then parked as a dead letter. */

@@ -52,6 +52,7 @@ import { TurnProcessor } from './turn-processor.js';
 import { TurnSettler } from './turn-settler.js';
 import { TurnWriter } from './turn-writer.js';
 import { TurnTimers } from './turn-timers.js';
+import { UnsentTurns } from './unsent-turns.js';
 import { Waits } from './waits.js';
 import { WebhookCalls } from './webhook-calls.js';
 import { WebhookEndpoints } from './webhook-endpoints.js';
@@ -228,6 +229,7 @@ export class Engine {
     finisher.onChildEnd = (child) => children.childEnded(child);
     finisher.onCutShort = (run, interrupted) => children.cutShort(run, interrupted);
     const abilities = new Abilities(flowcraft, this.catalog, options);
+    const unsent = new UnsentTurns(queue, ledger, runs, persistence);
     this.processor = new TurnProcessor({
       queue,
       store,
@@ -239,6 +241,7 @@ export class Engine {
       settler,
       rebuilder,
       finisher,
+      unsent,
       activity,
       persistence,
       permits,

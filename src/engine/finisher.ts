@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { TooManyTurnsError } from '../core/errors.js';
+import { repetitionAt } from '../core/loops.js';
 import type { RunCounts } from '../core/ledger-state.js';
 import { isEndStatus, isRetry, type EndStatus, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
@@ -64,6 +65,7 @@ export class Finisher {
 
   /** Looks whether the run has ended or awaits, after one of its turns settled. */
   async review(run: ActiveRun, counts: RunCounts): Promise<void> {
+    if (counts.tooManyTurnsAt !== undefined) return this.stopRunaway(run, counts.tooManyTurnsAt, counts);
     const isFailFast = run.record.options?.failurePolicy === 'fail-fast';
     const endsAtOnce = counts.isOver || (counts.failed && isFailFast);
     if (endsAtOnce && counts.open + counts.awaiting > 0) {
@@ -82,6 +84,13 @@ export class Finisher {
     const own = others ?? this.finish(run, status, undefined, ending).finally(() => this.underWay.delete(runId));
     this.underWay.set(runId, own);
     if ((await own) === undefined) await this.reviewAgain(run);
+  }
+
+  /** Whoever finds that a node had too many turns ends the run: who found it first may be gone. */
+  private async stopRunaway(run: ActiveRun, node: string, { token }: RunCounts): Promise<void> {
+    const most = this.options.limits.maxTurnsPerRun;
+    const error = new TooManyTurnsError(run.runId, node, most, repetitionAt(node, run.plan));
+    await this.finish(run, 'failed', error.message, { stamp: token + 1, isCutShort: true });
   }
 
   /** The run was opened again since: what holds now is in the ledger, if that is of the same attempt. */

@@ -69,8 +69,9 @@ export class Prober {
         continue;
       }
       const open = turns.filter((t) => t.state === 'R' || t.state === 'C' || t.state === 'Q');
-      if (open.length === 0) {
-        await this.finisher.review(run, state.counts());
+      const counts = state.counts();
+      if (open.length === 0 || counts.tooManyTurnsAt !== undefined) {
+        await this.finisher.review(run, counts);
         return [];
       }
       const stuck = open.filter((t) => t.state === 'R' || (t.state === 'C' && t.until <= now));

@@ -11,19 +11,19 @@ export interface ReadyTurn {
 /**
  * Sends the messages of turns that are ready; resolves when they are durable. Messages of a run share a partition, those
  * of nodes that were added to it don't: the items of a batch spread over all partitions, and so over the fleet.
- * @param isHere whether the turn goes on in this process anyway
+ * @param areHere the turns go on in this process anyway
  */
-export async function publishTurns<T extends ReadyTurn>(
+export async function publishTurns(
   queue: JobQueue,
   run: ActiveRun,
-  turns: readonly T[],
-  isHere: (turn: T) => boolean = () => false,
+  turns: readonly ReadyTurn[],
+  areHere = false,
 ): Promise<void> {
   const { runId } = run;
   await Promise.all(
     turns.map((ready) => {
       const { node, turn, origin } = ready;
-      return queue.publish(jobOf(run, node, turn), origin ? `${runId}/${node}` : undefined, isHere(ready));
+      return queue.publish(jobOf(run, node, turn), origin ? `${runId}/${node}` : undefined, areHere);
     }),
   );
 }

@@ -1,6 +1,4 @@
-import { TooManyTurnsError } from '../core/errors.js';
 import { turnKey } from '../core/identifiers.js';
-import { repetitionAt } from '../core/loops.js';
 import type { FiredTurn, SettleAnswer } from '../core/ledger-calls.js';
 import { usesOf } from '../core/batch.js';
 import { hasOnlyCause } from '../core/only-cause.js';
@@ -19,20 +17,14 @@ import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
-import { Recent } from './recent.js';
 import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
 import type { TurnExecutor } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
 import type { TurnOutcomes } from './turn-outcome.js';
 import type { TurnSettler } from './turn-settler.js';
 import type { TurnWriter } from './turn-writer.js';
-
-const DONE_KEPT = 50_000;
-/**
- * So long a message about a turn that is done here is dropped unseen: its own comes around within that. A later one may
- * be the question of somebody who found that the ledger has lost what was settled.
- */
-const DONE_KEPT_MS = 15_000;
+import { TurnsUnderWay, type Flight } from './turns-under-way.js';
+import type { UnsentTurns } from './unsent-turns.js';
 
 export interface ProcessorParts {
   readonly queue: JobQueue;
@@ -45,6 +37,7 @@ export interface ProcessorParts {
   readonly settler: TurnSettler;
   readonly rebuilder: Rebuilder;
   readonly finisher: Finisher;
+  readonly unsent: UnsentTurns;
   readonly activity: Activity;
   readonly persistence: Persistence;
   readonly permits: Permits;
@@ -59,21 +52,25 @@ export interface ProcessorParts {
 }
 
 /**
- * One hop of a run: claim, execute, write, settle, emit. A turn is done here when all that it fired has its message
- * acknowledged; only then may the offset of its own message be committed.
+ * One hop of a run: claim, execute, write, settle, emit. A message is done here when each turn that it led to is settled,
+ * with nothing more to come of it, or has a message that is acknowledged; only then may its offset be committed.
  */
 export class TurnProcessor {
-  private readonly inFlight = new Map<string, Promise<void>>();
-  /** Turns that are done: a message about one of them has nothing left to cause. */
-  private readonly done: Recent;
+  private readonly underWay: TurnsUnderWay;
 
   constructor(private readonly parts: ProcessorParts) {
-    this.done = new Recent(parts.clock, DONE_KEPT_MS, DONE_KEPT);
+    const { clock, logger, queue, options } = parts;
+    this.underWay = new TurnsUnderWay({
+      clock,
+      logger,
+      emitDelayMs: options.worker.emitDelayMs,
+      publish: ({ run, ready }) => publishTurns(queue, run, [ready], true),
+    });
   }
 
   /** How many turns are on their way here. */
   get size(): number {
-    return this.inFlight.size;
+    return this.underWay.size;
   }
 
   /** Processes a turn because of a message. A turn that is in flight here adopts the message. */
@@ -81,45 +78,29 @@ export class TurnProcessor {
     const key = keyOf(run, name);
     const isSpecial = reason.pausedUntil !== undefined || reason.isLastTry === true;
     // what is in flight does not know that the pause is over, or the time
-    while (isSpecial && this.inFlight.has(key)) await this.inFlight.get(key);
-    if (this.isDone(key)) return;
-    await (this.inFlight.get(key) ??
-      this.track(key, async () => {
+    while (isSpecial && this.underWay.has(key)) await this.underWay.ended(key);
+    await (this.underWay.adopt(key) ??
+      this.underWay.begin(key, async (flight) => {
         await this.parts.permits.acquire();
-        return this.drive(run, name, reason);
+        return this.drive(run, name, flight, reason);
       }));
   }
 
-  /** Whether the turn was done here lately. */
+  /** Whether a message about the turn has nothing left to cause. */
   isDone(key: string): boolean {
-    return this.done.has(key);
+    return this.underWay.isDone(key);
   }
 
   /** Waits until nothing is on its way any more. */
   async idle(): Promise<void> {
-    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight.values());
-  }
-
-  private track(key: string, work: () => Promise<boolean>): Promise<void> {
-    const promise = work().then(
-      (done) => {
-        this.inFlight.delete(key);
-        if (done) this.done.note(key);
-      },
-      (error: unknown) => {
-        this.inFlight.delete(key);
-        throw error;
-      },
-    );
-    this.inFlight.set(key, promise);
-    return promise;
+    await this.underWay.idle();
   }
 
   /** Drives one turn to its end with a permit that is already held. */
-  private async drive(run: ActiveRun, name: TurnName, reason: Reason): Promise<boolean> {
+  private async drive(run: ActiveRun, name: TurnName, flight: Flight, reason: Reason): Promise<boolean> {
     const permit = new HeldPermit(this.parts.permits);
     try {
-      return await this.hop(run, name, permit, reason);
+      return await this.hop(run, name, permit, flight, reason);
     } finally {
       permit.release();
     }
@@ -130,6 +111,7 @@ export class TurnProcessor {
     run: ActiveRun,
     name: TurnName,
     permit: HeldPermit,
+    flight: Flight,
     { continued, pausedUntil, isLastTry = false }: Reason,
   ): Promise<boolean> {
     const { claimer, outcomes, settler, rebuilder, clock } = this.parts;
@@ -184,7 +166,9 @@ export class TurnProcessor {
         answer = await this.settle(run, record, grant, reserved);
       }
       if (answer.kind === 'accepted') {
-        await this.advance(run, answer, permit, { reserved, askedAt, fresh });
+        await this.advance(run, answer, permit, flight, { reserved, askedAt, fresh });
+        // what followed it somewhere hung on the message that led here
+        if (claimed.kind === 'settled' && answer.unsent > 0) await this.parts.unsent.send(run);
         if (record.status !== 'awaiting') return true;
         await this.parts.beganToWait(run, name);
         return false;
@@ -222,6 +206,7 @@ export class TurnProcessor {
     run: ActiveRun,
     answer: Extract<SettleAnswer, { kind: 'accepted' }>,
     permit: HeldPermit,
+    flight: Flight,
     { reserved, askedAt, fresh }: { reserved: number; askedAt: number; fresh: TurnWrite | undefined },
   ): Promise<void> {
     const { queue, finisher, activity, executor } = this.parts;
@@ -231,51 +216,41 @@ export class TurnProcessor {
     for (const fired of answer.fired) {
       if (fired.token === undefined) continue;
       unused--;
-      this.continueHere(run, fired, { token: fired.token, askedAt }, fresh);
+      this.continueHere(run, fired, flight, { token: fired.token, askedAt }, fresh);
     }
     if (reserved === 0) permit.release();
     else permit.passOn(unused);
-    const owed = publishTurns(queue, run, answer.fired, ({ token }) => token !== undefined);
-    if (answer.tooManyTurnsAt !== undefined) {
-      const node = answer.tooManyTurnsAt;
-      const most = this.parts.options.limits.maxTurnsPerRun;
-      const error = new TooManyTurnsError(run.runId, node, most, repetitionAt(node, run.plan));
-      await finisher.finish(run, 'failed', error.message, { stamp: answer.token + 1, isCutShort: true });
-    } else {
-      await finisher.review(run, answer);
-    }
+    const elsewhere = answer.fired.filter(({ token }) => token === undefined);
+    const owed = publishTurns(queue, run, elsewhere);
+    await finisher.review(run, answer);
     await owed;
   }
 
-  /** Its message makes the turn durable and is on its way; nothing here waits for it. */
+  /** Nothing here waits for it: its message is on its way, or what led here stands for it. */
   private continueHere(
     run: ActiveRun,
     fired: FiredTurn,
+    { anchor }: Flight,
     { token, askedAt }: { token: number; askedAt: number },
     cause: TurnWrite | undefined,
   ): void {
     const name = { nodeId: fired.node, turn: fired.turn };
     const { passes, origin } = fired;
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
-    const key = keyOf(run, name);
-    this.track(key, () =>
-      this.drive(run, name, { continued: { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined } }),
-    ).catch((error: unknown) => {
-      // the message of the turn comes back and finds the claim
-      this.parts.logger.debug('A turn that continued here stopped before it was done.', {
-        runId: run.runId,
-        ...name,
-        error,
-      });
-    });
+    const continued = { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined };
+    const drive = (flight: Flight) => this.drive(run, name, flight, { continued });
+    this.underWay.goOn(keyOf(run, name), { anchor, run, ready: fired }, drive);
   }
 
   /** The message of a node that waits: whoever settled it may not have come to say so. */
   private async review(run: ActiveRun, name: TurnName): Promise<false> {
-    const { ledger, finisher, persistence } = this.parts;
+    const { ledger, finisher, persistence, unsent } = this.parts;
     await this.parts.beganToWait(run, name);
     const state = await persistence.until(() => ledger.read(run.runId), { runId: run.runId });
-    if (state.fields.size > 0 && state.get('x') === undefined) await finisher.review(run, state.counts());
+    if (state.fields.size === 0 || state.get('x') !== undefined) return false;
+    const counts = state.counts();
+    await finisher.review(run, counts);
+    if (counts.unsent > 0) await unsent.send(run);
     return false;
   }
 

@@ -124,6 +124,7 @@ const schema = z.strictObject({
       drainTimeoutMs: ms(0).optional(),
       leaseMs: ms(1_000).optional(),
       livenessMs: ms(500).optional(),
+      emitDelayMs: ms(0).optional(),
       maxHoldMs: ms(100).optional(),
       unroutableGraceMs: z.number().int().min(0).optional(),
       unroutableDelayMs: ms().optional(),

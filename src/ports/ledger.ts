@@ -1,3 +1,4 @@
+import type { TurnName } from '../core/run.js';
 import type { ClaimAnswer, ClaimRequest, LedgerState, SettleAnswer, SettleRequest } from '../core/ledger-state.js';
 
 export type RenewAnswer = 'held' | 'lost' | 'missing';
@@ -27,6 +28,8 @@ export interface Ledger {
     leaseMs: number,
   ): Promise<RenewAnswer>;
   settle(runId: string, request: SettleRequest): Promise<SettleAnswer>;
+  /** Notes that these turns have messages now, which `SettleRequest.unsent` or a rebuild says they may not have. */
+  sent(runId: string, turns: readonly TurnName[]): Promise<void>;
   /**
    * Marks the run as ended: nothing of it is claimed or settled any more. The state is forgotten after a while.
    * `below`: only if no token as high as this was granted in it. False: one was, so the run has gone on since.

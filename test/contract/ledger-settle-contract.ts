@@ -5,6 +5,7 @@ import {
   granted,
   LedgerRun,
   names,
+  newRunId,
   SHORT_LEASE_MS,
   waitOn,
   type LedgerBench,
@@ -111,9 +112,70 @@ export function settleContract(open: OpenLedger): void {
       expect(granted(await run.claim('b', '1', { worker: 'w2' })).claims).toBe(2);
     });
 
-    it('makes nothing ready beyond the most turns of a run, and says where', async () => {
-      const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
-      expect(await run.pass('a', '1', { maxTurns: 1 })).toMatchObject({ fired: [], tooManyTurnsAt: 'b', open: 0 });
+    it('makes nothing ready beyond the most turns of a run, and says where, whoever asks', async () => {
+      const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
+      await run.pass('a', '1', { maxTurns: 3 });
+      const last = granted(await run.claim('c'));
+      expect(await run.pass('b', '1', { maxTurns: 3 })).not.toHaveProperty('tooManyTurnsAt');
+      const answer = { fired: [], tooManyTurnsAt: 'd', open: 0 };
+      expect(await run.settle(last, 'c', '1', { maxTurns: 3 })).toMatchObject(answer);
+      // the turn before may be the only one of which somebody still has a message
+      const before = await run.claim('b', '1', { worker: 'w2' });
+      if (before.kind !== 'settled') throw new Error(`b is ${before.kind}`);
+      expect(await run.settle(before, 'b', '1', { worker: 'w2', maxTurns: 3 })).toMatchObject(answer);
+      expect((await bench.ledger.read(run.runId)).counts()).toMatchObject({ tooManyTurnsAt: 'd' });
+    });
+
+    describe('turns that may have no message', () => {
+      const unsent = async ({ runId }: LedgerRun) =>
+        (await bench.ledger.read(runId))
+          .turns()
+          .filter((turn) => turn.unsent)
+          .map(({ node }) => node)
+          .sort();
+
+      it('are those that are claimed in the call, until they settle', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
+        const { fired } = accepted(await run.pass('a', '1', { claim: 1 }));
+        const mine = fired.find((turn) => turn.token !== undefined);
+        if (mine?.token === undefined) throw new Error('nothing was claimed');
+        expect(await unsent(run)).toEqual([mine.node]);
+        expect(await run.settle({ token: mine.token, passes: [] }, mine.node)).toMatchObject({ unsent: 0 });
+        expect(await unsent(run)).toEqual([]);
+      });
+
+      it('are also those that such a turn makes ready, whoever executes them', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+        const [b] = accepted(await run.pass('a', '1', { claim: 1 })).fired;
+        if (b?.token === undefined) throw new Error('nothing was claimed');
+        expect(await run.settle({ token: b.token, passes: b.passes }, 'b')).toMatchObject({ unsent: 1 });
+        expect(await unsent(run)).toEqual(['c']);
+        await run.pass('c');
+        expect(await unsent(run)).toEqual([]);
+      });
+
+      it('stay so when they are claimed again, and when they wait', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+        await run.pass('a', '1', { claim: 1, leaseMs: SHORT_LEASE_MS });
+        await waitOn(bench, SHORT_LEASE_MS + 20);
+        const claim = granted(await run.claim('b', '1', { worker: 'w2', mode: 'again' }));
+        expect(await unsent(run)).toEqual(['b']);
+        const waits = { worker: 'w2', row: { status: 'awaiting' as const, taken: [] } };
+        expect(await run.settle(claim, 'b', '1', waits)).toMatchObject({ awaiting: 1, unsent: 1 });
+        expect(await unsent(run)).toEqual(['b']);
+      });
+
+      it('have one when it is said so', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
+        await run.pass('a', '1', { claim: 2 });
+        const [b, c] = ['b', 'c'].map((nodeId) => ({ nodeId, turn: '1' }));
+        if (!b || !c) throw new Error('unreachable');
+        await bench.ledger.sent(run.runId, [b, b, { nodeId: 'd', turn: '1' }]);
+        expect(await unsent(run)).toEqual(['c']);
+        await bench.ledger.sent(run.runId, [b, c]);
+        expect((await bench.ledger.read(run.runId)).counts()).toMatchObject({ open: 2, unsent: 0 });
+        await bench.ledger.sent(newRunId(), [b]);
+      });
     });
 
     it('remembers that a node failed', async () => {

@@ -11,12 +11,13 @@ const SWEEP_EVERY_MS = 10_000;
 
 const LONGEST_CALL_MS = 21_000;
 
-const OPTIONS: EngineOptions = {
+const OPTIONS = {
   worker: {
     concurrency: 3,
     leaseMs: 12_000,
     livenessMs: 6_000,
     drainTimeoutMs: 60_000,
+    emitDelayMs: 400,
     maxHoldMs: 30_000,
     unroutableGraceMs: 300_000,
     unroutableDelayMs: 2_000,
@@ -33,7 +34,10 @@ const OPTIONS: EngineOptions = {
     maxTurnsPerRun: 500,
   },
   reconciler: { stalledThresholdSeconds: STALLED_SECONDS, maxRunsPerSweep: 20 },
-};
+} satisfies EngineOptions;
+
+/** The seed chooses how long turns go on without a message; 0: not at all. */
+const EMIT_DELAYS_MS = [400, 400, 50, 2_000, 0] as const;
 
 /** A place in the fleet: when its process dies, another takes the place. */
 export interface Slot {
@@ -63,6 +67,7 @@ export class Fleet {
   /** Called when a new process has taken the place of one that died. */
   onReplaced: ((gone: SimulatedProcess) => void) | undefined;
   isOpen = true;
+  private readonly emitDelayMs: number;
   /** What processes are started with from now on. */
   code: Code;
 
@@ -71,6 +76,7 @@ export class Fleet {
     private readonly options: FleetOptions,
   ) {
     this.code = options.code ?? 'first';
+    this.emitDelayMs = EMIT_DELAYS_MS[world.seed % EMIT_DELAYS_MS.length] ?? 0;
     for (const role of ['worker', 'client'] as const)
       for (let index = 1; index <= options[`${role}s`]; index++)
         this.slots.push({ role, index, process: this.spawn(role, index, 1), lives: 1, code: this.code });
@@ -133,7 +139,7 @@ export class Fleet {
         registry: registryOf(options.lab(self), this.code),
         blueprints: { ...options.blueprints(this.code) },
       },
-      options: OPTIONS,
+      options: { ...OPTIONS, worker: { ...OPTIONS.worker, emitDelayMs: this.emitDelayMs } },
     }));
     if (role === 'client') return process;
     void process.engine.worker.start();

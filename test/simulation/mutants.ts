@@ -1,10 +1,13 @@
 import type { ClaimRequest } from '../../src/core/ledger-state.js';
-import { LedgerState, type SettleRequest } from '../../src/core/ledger-state.js';
+import { LedgerState, type SettleAnswer, type SettleRequest } from '../../src/core/ledger-state.js';
 import type { RunStatus } from '../../src/core/run.js';
 import { Abilities } from '../../src/engine/abilities.js';
+import { Anchor } from '../../src/engine/anchor.js';
 import { BlueprintCatalog } from '../../src/engine/blueprint-catalog.js';
 import { Rebuilder } from '../../src/engine/rebuilder.js';
+import { TurnsUnderWay } from '../../src/engine/turns-under-way.js';
 import { UnknownTurn } from '../../src/engine/unknown-turn.js';
+import { UnsentTurns } from '../../src/engine/unsent-turns.js';
 import type { StatusWrite, TurnWrite } from '../../src/ports/run-store.js';
 import { Random } from './world/random.js';
 import type { Interceptor } from './world/world.js';
@@ -50,6 +53,30 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   'a message whose turn has settled is dropped': servers(() => async (step, next) => {
     const answer = (await next()) as { kind: string };
     return step.method === 'claim' && answer.kind === 'settled' ? { kind: 'closed', status: 'completed' } : answer;
+  }),
+
+  'what went on without a message is not sent when the message before it comes again': {
+    sabotage: () => {
+      UnsentTurns.prototype.send = () => Promise.resolve();
+    },
+  },
+
+  'a message does not stand for what goes on without one': {
+    sabotage: () => {
+      const goOn: TurnsUnderWay['goOn'] = Reflect.get(TurnsUnderWay.prototype, 'goOn');
+      TurnsUnderWay.prototype.goOn = function (key, turn, drive) {
+        goOn.call(this, key, { ...turn, anchor: new Anchor(() => 0) }, drive);
+      };
+    },
+  },
+
+  'only what goes on with a worker counts as unsent': servers((world) => async (step, next) => {
+    const answer = (await next()) as SettleAnswer;
+    if (step.method !== 'settle' || answer.kind !== 'accepted') return answer;
+    const [runId] = step.args as [string];
+    const elsewhere = answer.fired.filter(({ token }) => token === undefined);
+    world.servers.ledger.runs.get(runId)?.sent(elsewhere.map(({ node, turn }) => ({ nodeId: node, turn })));
+    return answer;
   }),
 
   'a message counts as done when it is received': {

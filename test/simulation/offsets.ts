@@ -8,13 +8,16 @@ const GROUP = 'workers';
 
 /**
  * Looks at each offset that is committed: its message must have nothing left to cause. Its turn stands in the journal and
- * whatever that made ready has had a message of its own; or its run has ended; or the message is there again, further on.
+ * whatever it led to has settled or had a message of its own; or its run has ended; or the message is there again, further
+ * on.
  */
 export class OffsetCheck {
   private readonly published = new Set<string>();
   private readonly waited = new Set<string>();
   /** Turns whose wait was accepted: that has been their part, and whoever answers them has the run watched. */
   private readonly answerable = new Set<string>();
+  /** Turns that were accepted, whatever a ledger that went back to an older state says. */
+  private readonly settled = new Set<string>();
   /** What each turn made ready when it settled. */
   private readonly ready = new Map<string, Set<string>>();
 
@@ -28,6 +31,7 @@ export class OffsetCheck {
       const fired = step.method === 'settle' ? this.settling(step.args as [string, SettleRequest]) : undefined;
       const answer = await next();
       fired?.(answer as SettleAnswer);
+      if (step.method === 'install' && answer === true) this.installed(step.args as [string, LedgerState]);
       if (step.method === 'write') this.written(step.args[0] as TurnWrite);
       if (step.method === 'publish') this.published.add(nameOf(step.args[0] as Job));
       return answer;
@@ -38,6 +42,12 @@ export class OffsetCheck {
     if (status === 'awaiting') this.waited.add(`${runId} ${nodeId}@${turn}`);
   }
 
+  /** Whoever rebuilds a ledger sees to what waits in it. */
+  private installed([runId, state]: [string, LedgerState]): void {
+    for (const { node, turn, state: is } of state.turns())
+      if (is === 'W') this.answerable.add(`${runId} ${node}@${turn}`);
+  }
+
   private settling([runId, { settlement }]: [string, SettleRequest]): ((answer: SettleAnswer) => void) | undefined {
     const { node, turn } = settlement;
     const before = new LedgerState(new Map(this.world.servers.ledger.runs.get(runId)?.fields));
@@ -45,7 +55,8 @@ export class OffsetCheck {
     if (settlement.outcome !== 'awaiting' && this.waited.has(`${runId} ${node}@${turn}`)) return undefined;
     return (answer) => {
       if (answer.kind !== 'accepted') return;
-      if (settlement.outcome === 'awaiting') this.answerable.add(`${runId} ${node}@${turn}`);
+      const as = settlement.outcome === 'awaiting' ? this.answerable : this.settled;
+      as.add(`${runId} ${node}@${turn}`);
       for (const fired of answer.fired) {
         const state = before.turn(fired.node, fired.turn)?.state;
         if (state !== undefined && state !== 'Q') continue;
@@ -72,14 +83,23 @@ export class OffsetCheck {
     if (!run || run.status !== 'running' || job.probe) return '';
     const row = turns.get(job.runId)?.get(`${job.nodeId}\u001f${job.turn ?? '1'}`);
     if (!row) return this.isAgainBehind(job, message, committedTo) ? '' : `${nameOf(job)} has not settled`;
-    const ledger = this.world.servers.ledger.runs.get(job.runId);
-    const silent = [...(this.ready.get(nameOf(job)) ?? [])].find((name) => {
-      const [, node = '', turn = ''] = /^\S+ ([^@]*)@(.*)$/.exec(name) ?? [];
-      const state = ledger?.turn(node, turn)?.state;
-      return (state === 'R' || state === 'C') && !this.published.has(name) && !this.answerable.has(name);
-    });
+    const silent = this.silentBelow(nameOf(job), this.world.servers.ledger.runs.get(job.runId));
     if (silent === undefined || this.isAgainBehind(job, message, committedTo)) return '';
-    return `${silent}, which ${nameOf(job)} made ready, never had a message`;
+    return `${silent}, to which ${nameOf(job)} led, never had a message`;
+  }
+
+  /** An open turn that no message leads to once this one is committed: it never had one, nor had any between the two. */
+  private silentBelow(name: string, ledger: LedgerState | undefined): string | undefined {
+    for (const fired of this.ready.get(name) ?? []) {
+      if (this.published.has(fired) || this.answerable.has(fired)) continue;
+      const [, node = '', turn = ''] = /^\S+ ([^@]*)@(.*)$/.exec(fired) ?? [];
+      const state = ledger?.turn(node, turn)?.state;
+      const hasSettled = state === 'D' || this.settled.has(fired);
+      if ((state === 'R' || state === 'C') && !hasSettled) return fired;
+      const further = hasSettled ? this.silentBelow(fired, ledger) : undefined;
+      if (further !== undefined) return further;
+    }
+    return undefined;
   }
 
   private isAgainBehind(job: Job, message: RawMessage, committedTo: number): boolean {

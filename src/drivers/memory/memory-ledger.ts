@@ -5,6 +5,7 @@ import {
   type SettleAnswer,
   type SettleRequest,
 } from '../../core/ledger-state.js';
+import type { TurnName } from '../../core/run.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
 import { MemoryTimerIndexData } from './memory-timers.js';
@@ -81,6 +82,10 @@ export class MemoryLedger implements Ledger {
 
   async settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
     return this.run(runId).settle(request, this.time());
+  }
+
+  async sent(runId: string, turns: readonly TurnName[]): Promise<void> {
+    this.data.runs.get(runId)?.sent(turns);
   }
 
   async end(runId: string, status: string, below?: number): Promise<boolean> {

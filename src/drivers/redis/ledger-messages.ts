@@ -5,7 +5,7 @@ import { PASS_SEP, SEP } from '../../core/ledger-fields.js';
 import type { Origin, Settlement, SettlementTarget } from '../../core/settlement.js';
 import { turnOfArrival } from '../../core/turns.js';
 
-const ACCEPTED_HEAD = 7;
+const ACCEPTED_HEAD = 8;
 const FIRED_PARTS = 5;
 
 /** The settlement as the script `settle` reads it: names that take a digest are worked out here. */
@@ -70,6 +70,7 @@ export function decodeSettle(reply: unknown): SettleAnswer {
         failed: parts.optional(3) !== undefined,
         isOver: parts.optional(3) === ENDED,
         rescued: parts.optional(4) === '1',
+        unsent: parts.number(7),
         token: parts.number(5),
       };
     }

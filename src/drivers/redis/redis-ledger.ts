@@ -5,6 +5,7 @@ import {
   type SettleAnswer,
   type SettleRequest,
 } from '../../core/ledger-state.js';
+import type { TurnName } from '../../core/run.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
 import { decodeClaim, decodeSettle, encodeSettlement, Parts } from './ledger-messages.js';
 import type { RedisClient } from './redis-client.js';
@@ -86,8 +87,15 @@ export class RedisLedger implements Ledger {
     const { token, worker, leaseMs, claim, maxTurns } = request;
     const settlement = encodeSettlement(request.settlement);
     const key = this.keys.run(runId);
-    return decodeSettle(
-      await this.script('settle', key, settlement, token, worker, leaseMs, claim, maxTurns, this.runTtlMs),
+    const args = [settlement, token, worker, leaseMs, claim, maxTurns, this.runTtlMs];
+    return decodeSettle(await this.script('settle', key, ...args));
+  }
+
+  async sent(runId: string, turns: readonly TurnName[]): Promise<void> {
+    await this.script(
+      'sent',
+      this.keys.run(runId),
+      turns.flatMap(({ nodeId, turn }) => [nodeId, turn]),
     );
   }
 

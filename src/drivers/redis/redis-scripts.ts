@@ -8,6 +8,7 @@ import { INSTALL } from './scripts/install.js';
 import { LOCK } from './scripts/lock.js';
 import { RENEW } from './scripts/renew.js';
 import { RESIGN } from './scripts/resign.js';
+import { SENT } from './scripts/sent.js';
 import { SETTLE } from './scripts/settle.js';
 import { TAKE } from './scripts/take.js';
 import { TOUCH } from './scripts/touch.js';
@@ -18,6 +19,7 @@ const SCRIPTS = {
   claim: { numberOfKeys: 1, lua: CLAIM },
   renew: { numberOfKeys: 1, lua: RENEW },
   settle: { numberOfKeys: 1, lua: SETTLE },
+  sent: { numberOfKeys: 1, lua: SENT },
   install: { numberOfKeys: 2, lua: INSTALL },
   lock: { numberOfKeys: 2, lua: LOCK },
   end: { numberOfKeys: 1, lua: END },

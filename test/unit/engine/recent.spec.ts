@@ -1,25 +1,19 @@
 import { Recent } from '../../../src/engine/recent.js';
-import { ManualClock } from '../../support/manual-clock.js';
 
-describe('what happened lately', () => {
-  it('is known for its time, which a repetition begins anew', () => {
-    const clock = new ManualClock();
-    const recent = new Recent(clock, 100, 10);
-    recent.note('a');
-    clock.advance(99);
-    expect(recent.has('a')).toBe(true);
-    recent.note('a');
-    clock.advance(99);
-    expect(recent.has('a')).toBe(true);
-    clock.advance(1);
-    expect(recent.has('a')).toBe(false);
+describe('what was noted lately', () => {
+  it('is known by name, the last of each', () => {
+    const recent = new Recent<number>(10);
+    recent.note('a', 1);
+    recent.note('a', 2);
+    expect(recent.get('a')).toBe(2);
+    expect(recent.get('b')).toBeUndefined();
   });
 
-  it('is at least the latter half of the most, and never more', () => {
-    const recent = new Recent(new ManualClock(), 100, 10);
-    for (let i = 0; i < 103; i++) recent.note(String(i));
-    const known = Array.from({ length: 103 }, (_, i) => i).filter((i) => recent.has(String(i)));
+  it('is forgotten when many others were noted since, and not before', () => {
+    const recent = new Recent<number>(10);
+    for (let i = 0; i < 1000; i++) recent.note(`n${i}`, i);
+    const known = Array.from({ length: 1000 }, (_, i) => `n${i}`).filter((name) => recent.get(name) !== undefined);
+    expect(known.slice(-5)).toEqual(['n995', 'n996', 'n997', 'n998', 'n999']);
     expect(known.length).toBeLessThanOrEqual(10);
-    expect(known.slice(-5)).toEqual([98, 99, 100, 101, 102]);
   });
 });

@@ -4,7 +4,7 @@
  * list; passes of a turn, and of what fired, are one text.
  */
 export const ADVANCE = String.raw`
-local fired, tooManyTurnsAt, round, isFirst = {}, false, 0, false
+local fired, round, isFirst, isUnsent = {}, 0, false, false
 local PAUSE_ROUNDS = 1000000
 
 local function resolve(refs)
@@ -35,8 +35,13 @@ local function name(node, turnName, passes, token)
 end
 
 local function start(node, turnName, passes, round)
-  if claimsLeft <= 0 then
-    putTurn(node, turnName, {state = 'R', passes = passes, token = 0, worker = '', expires = 0, claims = 0, round = round})
+  local isClaimed = claimsLeft > 0
+  local unsent = isClaimed or isUnsent
+  if unsent then add('j', 1) end
+  if not isClaimed then
+    putTurn(node, turnName, {
+      state = 'R', passes = passes, token = 0, worker = '', expires = 0, claims = 0, round = round, unsent = unsent,
+    })
     name(node, turnName, passes, false)
     return
   end
@@ -44,7 +49,7 @@ local function start(node, turnName, passes, round)
   local token = nextToken(at, 0)
   putTurn(node, turnName, {
     state = 'C', passes = passes, token = token, worker = worker, expires = at + leaseMs * 1000, claims = 1,
-    round = round,
+    round = round, unsent = unsent,
   })
   name(node, turnName, passes, number(token))
 end
@@ -81,7 +86,7 @@ local function fire(target, turnName, passes, round)
     return
   end
   if not target.isFree and tonumber(get('q') or '0') >= maxTurns then
-    tooManyTurnsAt = node
+    if not get('p') then set('p', node) end
     return
   end
   add('o', 1)

@@ -39,7 +39,7 @@ local token = nextToken(at, math.max(tonumber(ARGV[5]), found.token))
 local claims = found.claims + 1
 putTurn(node, name, {
   state = 'C', passes = found.passes, token = token, worker = worker, expires = at + ARGV[4] * 1000, claims = claims,
-  round = found.round, made = found.made,
+  round = found.round, unsent = found.unsent, made = found.made,
 })
 store()
 return {'granted', number(token), found.passes, number(claims), origin, get('z')}

@@ -59,19 +59,22 @@ end
 local function turn(node, name)
   local text = get(field('s', node, name))
   if not text then return nil end
-  local state, passes, token, worker, expires, claims, round, made =
-    string.match(text, '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31?(.*)$')
+  local state, passes, token, worker, expires, claims, round, unsent, made = string.match(
+    text,
+    '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31?(.*)$'
+  )
   local _, separators = string.gsub(text, SEP, '')
   return {
     state = state, passes = passes, token = tonumber(token), worker = worker,
     expires = tonumber(expires), claims = tonumber(claims), round = tonumber(round),
-    made = separators > 6 and made or nil,
+    unsent = unsent == '1', made = separators > 7 and made or nil,
   }
 end
 
 local function putTurn(node, name, t)
   local text = field(
-    t.state, t.passes, number(t.token), t.worker, number(t.expires), number(t.claims), number(t.round)
+    t.state, t.passes, number(t.token), t.worker, number(t.expires), number(t.claims), number(t.round),
+    t.unsent and '1' or ''
   )
   if t.made then text = field(text, t.made) end
   set(field('s', node, name), text)

@@ -8,7 +8,7 @@ import { PRELUDE } from './prelude.js';
  * ARGV: settlement as JSON (each `entry` with the name of its `arrival`, which takes a digest), token, worker, lease
  * in ms, number of targets to claim, most turns of a run, time to live of the hash in ms.
  * Answers: missing · closed, status · lost · expired ·
- * accepted, open, awaiting, failed, rescued, highest token, node of too many turns or null, and for each fired turn:
+ * accepted, open, awaiting, failed, rescued, highest token, node of too many turns or null, unsent, and for each fired turn:
  * node, turn, passes, token or null, origin or null.
  */
 export const SETTLE = `${PRELUDE}${String.raw`
@@ -17,7 +17,7 @@ local token, worker, leaseMs = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local claimsLeft, maxTurns = tonumber(ARGV[5]), tonumber(ARGV[6])
 local at = now()
 `}${ADVANCE}${String.raw`
-load('i', 'x', 't', 'o', 'w', 'q', 'e', 'y', field('s', settlement.node, settlement.turn))
+load('i', 'x', 't', 'o', 'w', 'q', 'e', 'y', 'j', 'p', field('s', settlement.node, settlement.turn))
 if not get('i') then return {'missing'} end
 if get('x') then return {'closed', get('x')} end
 local found = turn(settlement.node, settlement.turn)
@@ -25,6 +25,7 @@ local awaits = settlement.outcome == 'awaiting'
 local settledAs = awaits and 'W' or 'D'
 local ended = false
 local same = found and number(found.token) == token
+isUnsent = found and found.unsent
 if found and (found.state == 'D' or (found.state == 'W' and awaits)) then
   if not same or found.state ~= settledAs then return {'lost'} end
 else
@@ -32,6 +33,10 @@ else
   if claimed and not same and found.expires > at and found.worker ~= NOBODY then return {'lost'} end
   if not claimed or not same or found.expires <= at then return {'expired'} end
   found.state, found.worker, found.expires = settledAs, '', 0
+  if found.unsent and not awaits then
+    found.unsent = false
+    add('j', -1)
+  end
   putTurn(settlement.node, settlement.turn, found)
   add('o', -1)
   if awaits then add('w', 1) end
@@ -61,7 +66,7 @@ if ended then leave(found.passes) end
 for _, join in ipairs(settlement.settling or {}) do review(join) end
 store()
 redis.call('PEXPIRE', hash, ARGV[7])
-local answer = {'accepted', get('o') or '0', get('w') or '0', get('e'), get('y'), get('t') or '0', tooManyTurnsAt}
-for i = 1, #fired do answer[7 + i] = fired[i] end
+local answer = {'accepted', get('o') or '0', get('w') or '0', get('e'), get('y'), get('t') or '0', get('p'), get('j') or '0'}
+for i = 1, #fired do answer[8 + i] = fired[i] end
 return answer
 `}`;
