@@ -5,7 +5,7 @@
  *
  * Ends with an error if a run is missing, or the worker is lost.
  */
-import { writeFile } from 'node:fs/promises';
+import { writeReport } from './report-file.mjs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { chain } from './graphs.mjs';
@@ -76,7 +76,7 @@ const report = {
   samples: samples.filter((_, i) => i % Math.ceil(samples.length / 20) === 0),
 };
 await system.close();
-if (flags.out) await writeFile(flags.out, `${JSON.stringify(report, null, 2)}\n`);
+if (flags.out) await writeReport(flags.out, report);
 console.log(JSON.stringify({ ...report, machine: undefined, samples: undefined }));
 process.exit(Object.keys(statuses).join() === 'completed' ? 0 : 1);
 

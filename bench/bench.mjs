@@ -3,7 +3,7 @@
  *
  *   npm run bench -- [workload ...] [--long] [--rounds 3] [--systems a,b] [--concurrency 64] [--out file.json]
  */
-import { writeFile } from 'node:fs/promises';
+import { writeReport } from './report-file.mjs';
 import { parseArgs } from 'node:util';
 import { describeMachine, loadNow } from './machine.mjs';
 import { uniqueName } from './settings.mjs';
@@ -101,6 +101,6 @@ const report = {
   machine: await describeMachine(),
   results,
 };
-await writeFile(flags.out, `${JSON.stringify(report, null, 2)}\n`);
+await writeReport(flags.out, report);
 console.log(`\nWritten to ${flags.out}`);
 process.exit(0);

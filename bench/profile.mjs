@@ -3,7 +3,7 @@
  *
  *   npm run bench:profile -- [--graph chain|fan] [--runs 300] [--rounds 5] [--concurrency 64] [--top 40] [--out file.json]
  */
-import { writeFile } from 'node:fs/promises';
+import { writeReport } from './report-file.mjs';
 import { parseArgs } from 'node:util';
 import { chain, fan } from './graphs.mjs';
 import { describeMachine, loadNow } from './machine.mjs';
@@ -89,5 +89,5 @@ for (const [name, count] of report.perNode)
   console.log(`${count.toFixed(count >= 10 ? 0 : 3).padStart(8)}     ${name}`);
 for (const [name, micros] of functions.slice(0, Number(flags.top)))
   console.log(`${perNode(micros).toFixed(1).padStart(8)} us  ${name}`);
-await writeFile(flags.out, `${JSON.stringify(report, null, 2)}\n`);
+await writeReport(flags.out, report);
 process.exit(0);
