@@ -2,11 +2,18 @@ import type { FiredTurn, SettleRequest } from './ledger-calls.js';
 import { BatchItems } from './batch-items.js';
 import { field, PASS_SEP, SEP, type LedgerFields } from './ledger-fields.js';
 import type { Lead } from './leads.js';
-import type { Arrival, PassRef, SettlementTarget } from './settlement.js';
+import type { Arrival, Origin, PassRef, SettlementTarget } from './settlement.js';
 import { turnOfEntry, turnOfPasses } from './turns.js';
 
 /** In-process an answer comes after all that could be computed without it. */
 const PAUSE_ROUNDS = 1_000_000;
+
+interface FiringTarget extends Pick<SettlementTarget, 'node' | 'when' | 'opensPass' | 'leads'> {
+  /** It does not count for the most turns of a run. */
+  readonly isFree?: boolean;
+  /** It was added to the run, so it has an origin. */
+  readonly isAdded?: boolean;
+}
 
 /** What one settle moves forward. Repeating it on the same state changes nothing and names the same turns. Twin: the script `advance`. */
 export class Advance {
@@ -20,7 +27,7 @@ export class Advance {
     private readonly now: number,
     /** The turn has not settled so before. */
     private readonly first: boolean,
-    /** The turn itself may have no message: no message brings back what it makes ready, if its worker is lost now. */
+    /** Nobody repeats this settle if its worker is lost now: the turn waits, or may have no message itself. */
     private readonly unsent: boolean,
   ) {
     this.claimsLeft = request.claim;
@@ -37,7 +44,7 @@ export class Advance {
     }
     // one round adds them all; only nodes that add nodes that add nodes may do so for ever
     const isFree = workerOf === undefined && this.ledger.origin(node, turn).origin === undefined;
-    const target = { node: id, when: 'joined', leads: dynamicLeads, isFree } as const;
+    const target = { node: id, when: 'joined', leads: dynamicLeads, isFree, isAdded: true } as const;
     this.fire(target, turn, this.ledger.turn(node, turn)?.passes ?? [], this.round + 1);
   }
 
@@ -78,7 +85,7 @@ export class Advance {
     leads: readonly Lead[],
   ): void {
     for (let i = from; i < to; i++) {
-      const target = { node: `${prefix}_${i}`, when: 'joined', leads, isFree: true } as const;
+      const target = { node: `${prefix}_${i}`, when: 'joined', leads, isFree: true, isAdded: true } as const;
       this.fire(target, items.turn, passes, items.round + 1);
     }
   }
@@ -221,24 +228,19 @@ export class Advance {
     if (!queued || queued.state === 'D' || queued.state === 'W') return;
     if (queued.state === 'Q') {
       if (opensPasses) this.ledger.set(field('g', node), next);
-      this.start(node, next, queued.passes, queued.round);
+      this.start({ node }, next, queued.passes, queued.round);
     } else {
-      this.fired.push({ node, turn: next, passes: queued.passes, ...this.ledger.origin(node, next) });
+      this.fired.push({ node, turn: next, passes: queued.passes });
     }
   }
 
-  private fire(
-    target: Pick<SettlementTarget, 'node' | 'when' | 'opensPass' | 'leads'> & { readonly isFree?: boolean },
-    turn: string,
-    passes: string[],
-    round: number,
-  ): void {
+  private fire(target: FiringTarget, turn: string, passes: string[], round: number): void {
     const { ledger } = this;
     const { node } = target;
     const before = ledger.turn(node, turn);
     if (before) {
       if (before.state === 'R' || before.state === 'C')
-        this.fired.push({ node, turn, passes: before.passes, ...ledger.origin(node, turn) });
+        this.fired.push({ node, turn, passes: before.passes, ...this.origin(target, turn) });
       return;
     }
     if (!target.isFree && Number(ledger.get('q') ?? 0) >= this.request.maxTurns) {
@@ -259,12 +261,17 @@ export class Advance {
       }
     }
     if (target.opensPass) ledger.set(field('g', node), turn);
-    this.start(node, turn, passes, round);
+    this.start(target, turn, passes, round);
   }
 
-  private start(node: string, turn: string, passes: string[], round: number): void {
+  private origin({ node, isAdded }: Pick<FiringTarget, 'node' | 'isAdded'>, turn: string): { origin?: Origin } {
+    return isAdded ? this.ledger.origin(node, turn) : {};
+  }
+
+  private start(target: Pick<FiringTarget, 'node' | 'isAdded'>, turn: string, passes: string[], round: number): void {
     const { ledger, request, now } = this;
-    const fired = { node, turn, passes, ...ledger.origin(node, turn) };
+    const { node } = target;
+    const fired = { node, turn, passes, ...this.origin(target, turn) };
     const isClaimed = this.claimsLeft > 0;
     const unsent = isClaimed || this.unsent ? ({ unsent: true } as const) : {};
     if (unsent.unsent) ledger.add('j', 1);

@@ -9,6 +9,8 @@ export interface ClaimRequest {
   readonly floor: number;
   /** Take the turn although this claim (its token) on it has not run out: its worker is known to be dead. */
   readonly takeover?: number;
+  /** Whoever claims has a message of the turn. */
+  readonly sent?: boolean;
   /** `resume`: the turn must await. `again`: the caller executed it before; a placeholder claim does not keep it out. */
   readonly mode: 'job' | 'resume' | 'again';
 }

@@ -79,6 +79,8 @@ export class LedgerState extends LedgerFields {
       this.add('w', -1);
       this.add('o', 1);
     }
+    const isUnsent = found.unsent && !request.sent;
+    if (found.unsent && request.sent) this.add('j', -1);
     const token = this.nextToken(now, Math.max(request.floor, found.token));
     const claims = found.claims + 1;
     this.putTurn(node, turn, {
@@ -89,7 +91,7 @@ export class LedgerState extends LedgerFields {
       until: now + request.leaseMs * 1000,
       claims,
       round: found.round,
-      ...(found.unsent ? { unsent: true } : {}),
+      ...(isUnsent ? { unsent: true } : {}),
       ...(found.made === undefined ? {} : { made: found.made }),
     });
     const retries = this.get('z');
@@ -156,7 +158,7 @@ export class LedgerState extends LedgerFields {
       if (settlement.outcome === 'rescued') this.set('y', '1');
       [ended, first] = [!awaits, true];
     }
-    const advance = new Advance(this, request, now, first, found.unsent ?? false);
+    const advance = new Advance(this, request, now, first, awaits || (found.unsent ?? false));
     if (settlement.rescuedPasses) advance.rescue(settlement.rescuedPasses);
     advance.releaseQueued();
     for (const id of settlement.dynamic) advance.addDynamic(id);

@@ -8,21 +8,35 @@ export class Anchor {
   readonly over: Promise<void>;
   /** When it was over, milliseconds since 1970. */
   overAt: number | undefined;
-  /** Turns that have no message, by the key they have here. */
-  readonly unsent = new Map<string, UnsentTurn>();
-  /** Since when there are such turns. */
+  /** Since when there are turns without a message. */
   since = 0;
+  private unsent: Map<string, UnsentTurn> | undefined;
   private held = 0;
-  private resolve!: () => void;
-  private reject!: (error: unknown) => void;
+  private end: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
-  constructor(private readonly now: () => number) {
+  constructor() {
     this.over = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
+      this.end = { resolve, reject };
     });
     // nobody may be waiting for it
     this.over.catch(() => undefined);
+  }
+
+  /** Turns that have no message, by the key they have here. */
+  get turns(): ReadonlyMap<string, UnsentTurn> {
+    return this.unsent ?? NONE;
+  }
+
+  /** A turn goes on without a message. */
+  add(key: string, turn: UnsentTurn, now: number): void {
+    this.unsent ??= new Map();
+    if (this.unsent.size === 0) this.since = now;
+    this.unsent.set(key, turn);
+  }
+
+  /** The turn has settled, or its message is on its way. */
+  remove(key: string): void {
+    this.unsent?.delete(key);
   }
 
   /** It is not over before `release` was called as often. */
@@ -30,14 +44,18 @@ export class Anchor {
     this.held++;
   }
 
-  release(): void {
+  release(now: number): void {
     if (--this.held > 0) return;
-    this.overAt = this.now();
-    this.resolve();
+    this.overAt = now;
+    this.end?.resolve();
+    // many are remembered for a while
+    this.end = this.unsent = undefined;
   }
 
   /** What it stands for can't be handed on any more: its message has to be delivered again. */
   fail(error: unknown): void {
-    this.reject(error);
+    this.end?.reject(error);
   }
 }
+
+const NONE: ReadonlyMap<string, UnsentTurn> = new Map();

@@ -229,7 +229,7 @@ export class Engine {
     finisher.onChildEnd = (child) => children.childEnded(child);
     finisher.onCutShort = (run, interrupted) => children.cutShort(run, interrupted);
     const abilities = new Abilities(flowcraft, this.catalog, options);
-    const unsent = new UnsentTurns(queue, ledger, runs, persistence);
+    const unsent = new UnsentTurns(queue, ledger, runs, rebuilder, persistence, clock);
     this.processor = new TurnProcessor({
       queue,
       store,

@@ -65,7 +65,12 @@ export class Finisher {
 
   /** Looks whether the run has ended or awaits, after one of its turns settled. */
   async review(run: ActiveRun, counts: RunCounts): Promise<void> {
-    if (counts.tooManyTurnsAt !== undefined) return this.stopRunaway(run, counts.tooManyTurnsAt, counts);
+    if (counts.tooManyTurnsAt !== undefined) {
+      const most = this.options.limits.maxTurnsPerRun;
+      const node = counts.tooManyTurnsAt;
+      const { message } = new TooManyTurnsError(run.runId, node, most, repetitionAt(node, run.plan));
+      return this.finishOnce(run, 'failed', message, { stamp: counts.token + 1, isCutShort: true });
+    }
     const isFailFast = run.record.options?.failurePolicy === 'fail-fast';
     const endsAtOnce = counts.isOver || (counts.failed && isFailFast);
     if (endsAtOnce && counts.open + counts.awaiting > 0) {
@@ -78,19 +83,20 @@ export class Finisher {
       return;
     }
     const status = endsAtOnce || (counts.failed && !counts.rescued) ? 'failed' : 'completed';
-    const ending = { stamp: counts.token + 1, hasErrors: counts.failed };
-    const { runId } = run;
-    const others = this.underWay.get(runId);
-    const own = others ?? this.finish(run, status, undefined, ending).finally(() => this.underWay.delete(runId));
-    this.underWay.set(runId, own);
-    if ((await own) === undefined) await this.reviewAgain(run);
+    await this.finishOnce(run, status, undefined, { stamp: counts.token + 1, hasErrors: counts.failed });
   }
 
-  /** Whoever finds that a node had too many turns ends the run: who found it first may be gone. */
-  private async stopRunaway(run: ActiveRun, node: string, { token }: RunCounts): Promise<void> {
-    const most = this.options.limits.maxTurnsPerRun;
-    const error = new TooManyTurnsError(run.runId, node, most, repetitionAt(node, run.plan));
-    await this.finish(run, 'failed', error.message, { stamp: token + 1, isCutShort: true });
+  private async finishOnce(
+    run: ActiveRun,
+    status: EndStatus,
+    reason: string | undefined,
+    ending: Ending,
+  ): Promise<void> {
+    const { runId } = run;
+    const others = this.underWay.get(runId);
+    const own = others ?? this.finish(run, status, reason, ending).finally(() => this.underWay.delete(runId));
+    this.underWay.set(runId, own);
+    if ((await own) === undefined) await this.reviewAgain(run);
   }
 
   /** The run was opened again since: what holds now is in the ledger, if that is of the same attempt. */

@@ -66,12 +66,12 @@ export class TurnClaimer {
     private readonly stopping: AbortSignal,
   ) {}
 
-  /** `pausedUntil`: the pause of a retried node that is over. */
+  /** `pausedUntil`: the pause of a retried node that is over. `sent`: the caller has a message of the turn. */
   async claim(
     run: ActiveRun,
     name: TurnName,
     mode: 'job' | 'again',
-    { floor = 0, pausedUntil }: { floor?: number; pausedUntil?: number | undefined } = {},
+    { floor = 0, pausedUntil, sent = false }: { floor?: number; pausedUntil?: number | undefined; sent?: boolean } = {},
   ): Promise<Claimed> {
     const { runId } = run;
     let takeover: number | undefined;
@@ -86,6 +86,7 @@ export class TurnClaimer {
         leaseMs: this.options.worker.leaseMs,
         floor,
         mode: pauseIsOver ? 'resume' : mode,
+        sent,
         ...(takeover === undefined ? {} : { takeover }),
       };
       const { answer, row, askedAt } = await this.ask(runId, name, request);

@@ -59,12 +59,16 @@ export class TurnProcessor {
   private readonly underWay: TurnsUnderWay;
 
   constructor(private readonly parts: ProcessorParts) {
-    const { clock, logger, queue, options } = parts;
+    const { clock, logger, queue, ledger, persistence, options } = parts;
+    const { emitDelayMs, maxHoldMs } = options.worker;
     this.underWay = new TurnsUnderWay({
       clock,
       logger,
-      emitDelayMs: options.worker.emitDelayMs,
+      // before the message that stands for it would be written again
+      emitDelayMs: Math.min(emitDelayMs, maxHoldMs / 2),
       publish: ({ run, ready }) => publishTurns(queue, run, [ready], true),
+      sent: ({ run: { runId }, ready: { node, turn } }) =>
+        persistence.until(() => ledger.sent(runId, [{ nodeId: node, turn }]), { runId }),
     });
   }
 
@@ -118,7 +122,7 @@ export class TurnProcessor {
     let claimed: Claimed | undefined = continued && { kind: 'granted', run, grant: continued.grant, row: 'unread' };
     let pending: TurnWrite | undefined;
     for (let floor = 0; ; claimed = undefined) {
-      claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', { floor, pausedUntil });
+      claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', { floor, pausedUntil, sent: !continued });
       if (claimed.kind === 'dropped') return true;
       if (claimed.kind === 'awaiting') return this.review(run, name);
       let answer: SettleAnswer;
@@ -221,9 +225,7 @@ export class TurnProcessor {
     if (reserved === 0) permit.release();
     else permit.passOn(unused);
     const elsewhere = answer.fired.filter(({ token }) => token === undefined);
-    const owed = publishTurns(queue, run, elsewhere);
-    await finisher.review(run, answer);
-    await owed;
+    await Promise.all([publishTurns(queue, run, elsewhere), finisher.review(run, answer)]);
   }
 
   /** Nothing here waits for it: its message is on its way, or what led here stands for it. */
@@ -244,9 +246,10 @@ export class TurnProcessor {
 
   /** The message of a node that waits: whoever settled it may not have come to say so. */
   private async review(run: ActiveRun, name: TurnName): Promise<false> {
-    const { ledger, finisher, persistence, unsent } = this.parts;
+    const { ledger, finisher, rebuilder, persistence, unsent } = this.parts;
     await this.parts.beganToWait(run, name);
     const state = await persistence.until(() => ledger.read(run.runId), { runId: run.runId });
+    if (state.fields.size === 0) await rebuilder.rebuild(run);
     if (state.fields.size === 0 || state.get('x') !== undefined) return false;
     const counts = state.counts();
     await finisher.review(run, counts);

@@ -37,6 +37,8 @@ export interface UnderWayParts {
   readonly emitDelayMs: number;
   /** Sends the message of a turn; resolves when it is durable. */
   readonly publish: (turn: UnsentTurn) => Promise<void>;
+  /** Notes that the turn has a message. Nothing depends on it but how many messages are sent in vain later. */
+  readonly sent: (turn: UnsentTurn) => Promise<void>;
 }
 
 /**
@@ -51,7 +53,6 @@ export class TurnsUnderWay {
   /** Messages of such turns, being sent. */
   private readonly sending = new Set<Promise<void>>();
   private cancelLook: (() => void) | undefined;
-  private readonly now = () => this.parts.clock.now();
 
   constructor(private readonly parts: UnderWayParts) {}
 
@@ -78,14 +79,13 @@ export class TurnsUnderWay {
   adopt(key: string): Promise<void> | undefined {
     const found = this.turns.get(key);
     if (found) return found.end.then(() => found.flight.anchor.over);
-    if (this.isDone(key)) return Promise.resolve();
     const anchor = this.done.get(key);
-    return anchor && anchor.overAt === undefined ? anchor.over : undefined;
+    return anchor && (anchor.overAt === undefined || this.isDone(key)) ? anchor.over : undefined;
   }
 
   /** Drives a turn because of its message; resolves when that is done. `drive` answers whether the turn is. */
   async begin(key: string, drive: (flight: Flight) => Promise<boolean>): Promise<void> {
-    const flight = { anchor: new Anchor(this.now) };
+    const flight = { anchor: new Anchor() };
     await this.track(key, flight, drive);
     await flight.anchor.over;
   }
@@ -99,8 +99,7 @@ export class TurnsUnderWay {
       this.parts.logger.debug('A turn that went on here stopped before it was done.', fields);
     });
     if (emitDelayMs === 0) return this.sendOwn(key, turn);
-    if (anchor.unsent.size === 0) anchor.since = this.now();
-    anchor.unsent.set(key, turn);
+    anchor.add(key, turn, this.now());
     this.watched.add(anchor);
     this.cancelLook ??= clock.after(emitDelayMs / LOOKS_PER_DELAY, this.look);
   }
@@ -114,6 +113,10 @@ export class TurnsUnderWay {
     this.watched.clear();
   }
 
+  private now(): number {
+    return this.parts.clock.now();
+  }
+
   private track(key: string, flight: Flight, drive: (flight: Flight) => Promise<boolean>): Promise<void> {
     flight.anchor.hold();
     const end = drive(flight).then(
@@ -121,16 +124,16 @@ export class TurnsUnderWay {
         const { anchor } = flight;
         this.turns.delete(key);
         if (done) this.done.note(key, anchor);
-        anchor.unsent.delete(key);
-        anchor.release();
+        anchor.remove(key);
+        anchor.release(this.now());
       },
       (error: unknown) => {
         const { anchor } = flight;
         this.turns.delete(key);
-        const unsent = anchor.unsent.get(key);
+        const unsent = anchor.turns.get(key);
         // its message brings it back
         if (unsent) this.send(key, unsent, anchor);
-        else anchor.release();
+        else anchor.release(this.now());
         throw error;
       },
     );
@@ -144,10 +147,10 @@ export class TurnsUnderWay {
     const { clock, emitDelayMs } = this.parts;
     const now = this.now();
     for (const anchor of this.watched) {
-      if (anchor.unsent.size === 0) this.watched.delete(anchor);
+      if (anchor.turns.size === 0) this.watched.delete(anchor);
       else if (now - anchor.since >= emitDelayMs) {
         this.watched.delete(anchor);
-        for (const [key, turn] of anchor.unsent) this.sendOwn(key, turn);
+        for (const [key, turn] of anchor.turns) this.sendOwn(key, turn);
       }
     }
     if (this.watched.size > 0) this.cancelLook = clock.after(emitDelayMs / LOOKS_PER_DELAY, this.look);
@@ -156,20 +159,24 @@ export class TurnsUnderWay {
   /** What the turn fires from now on hangs on its own message. */
   private sendOwn(key: string, turn: UnsentTurn): void {
     const { anchor } = turn;
-    turn.anchor = new Anchor(this.now);
+    turn.anchor = new Anchor();
     turn.anchor.hold();
     this.send(key, turn, anchor);
   }
 
   /** The anchor stands for the turn until the message is durable. */
   private send(key: string, turn: UnsentTurn, anchor: Anchor): void {
-    anchor.unsent.delete(key);
+    anchor.remove(key);
     const sending = this.parts
       .publish(turn)
       .then(
-        () => anchor.release(),
+        () => {
+          anchor.release(this.now());
+          return this.parts.sent(turn);
+        },
         (error: unknown) => anchor.fail(error),
       )
+      .catch((error: unknown) => this.parts.logger.debug('A turn could not be noted as sent.', { error }))
       .finally(() => this.sending.delete(sending));
     this.sending.add(sending);
   }

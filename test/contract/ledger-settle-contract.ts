@@ -165,6 +165,14 @@ export function settleContract(open: OpenLedger): void {
         expect(await unsent(run)).toEqual(['b']);
       });
 
+      it('have one when somebody claims them who has it', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+        await run.pass('a', '1', { claim: 1 });
+        granted(await run.claim('b', '1', { sent: true }));
+        expect(await unsent(run)).toEqual([]);
+        expect(await run.pass('b')).toMatchObject({ unsent: 0 });
+      });
+
       it('have one when it is said so', async () => {
         const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
         await run.pass('a', '1', { claim: 2 });

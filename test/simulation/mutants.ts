@@ -65,7 +65,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     sabotage: () => {
       const goOn: TurnsUnderWay['goOn'] = Reflect.get(TurnsUnderWay.prototype, 'goOn');
       TurnsUnderWay.prototype.goOn = function (key, turn, drive) {
-        goOn.call(this, key, { ...turn, anchor: new Anchor(() => 0) }, drive);
+        goOn.call(this, key, { ...turn, anchor: new Anchor() }, drive);
       };
     },
   },

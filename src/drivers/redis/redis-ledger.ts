@@ -65,10 +65,9 @@ export class RedisLedger implements Ledger {
   }
 
   async claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer> {
-    const { node, turn, worker, leaseMs, floor, takeover, mode } = request;
-    return decodeClaim(
-      await this.script('claim', this.keys.run(runId), node, turn, worker, leaseMs, floor, takeover ?? '', mode),
-    );
+    const { node, turn, worker, leaseMs, floor, takeover, mode, sent } = request;
+    const args = [node, turn, worker, leaseMs, floor, takeover ?? '', mode, sent ? 1 : 0];
+    return decodeClaim(await this.script('claim', this.keys.run(runId), ...args));
   }
 
   async renew(

@@ -20,17 +20,20 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 describe('turns that are on their way in a worker', () => {
   let clock: ManualClock;
   let messages: { node: string; sent: Deferred<void> }[];
+  let noted: string[];
   let turns: Map<string, { flight: Flight; end: Deferred<boolean> }>;
   let underWay: TurnsUnderWay;
 
   const open = (emitDelayMs: number) => {
     clock = new ManualClock();
     messages = [];
+    noted = [];
     turns = new Map();
     underWay = new TurnsUnderWay({
       clock,
       logger: new RecordingLogger(),
       emitDelayMs,
+      sent: async ({ ready }) => void noted.push(ready.node),
       publish: ({ ready }) => {
         const sent = new Deferred<void>();
         messages.push({ node: ready.node, sent });
@@ -95,9 +98,11 @@ describe('turns that are on their way in a worker', () => {
     await pass(130);
     expect(messages.map(({ node }) => node)).toEqual(['c']);
     expect(message.done).toBe(false);
+    expect(noted).toEqual([]);
     messages[0]?.sent.resolve();
     await settled();
     expect(message.done).toBe(true);
+    expect(noted).toEqual(['c']);
     expect(underWay.size).toBe(1);
   });
 

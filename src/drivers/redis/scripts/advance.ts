@@ -26,15 +26,16 @@ local function turnOfEntry(outer, entry)
   return #outer == 0 and '1' or table.concat(outer, '/') .. '.1'
 end
 
-local function name(node, turnName, passes, token)
+-- only added nodes have an origin
+local function name(node, turnName, passes, token, isAdded)
   fired[#fired + 1] = node
   fired[#fired + 1] = turnName
   fired[#fired + 1] = passes
   fired[#fired + 1] = token
-  fired[#fired + 1] = originOf(node, turnName)
+  fired[#fired + 1] = isAdded and originOf(node, turnName)
 end
 
-local function start(node, turnName, passes, round)
+local function start(node, turnName, passes, round, isAdded)
   local isClaimed = claimsLeft > 0
   local unsent = isClaimed or isUnsent
   if unsent then add('j', 1) end
@@ -42,7 +43,7 @@ local function start(node, turnName, passes, round)
     putTurn(node, turnName, {
       state = 'R', passes = passes, token = 0, worker = '', expires = 0, claims = 0, round = round, unsent = unsent,
     })
-    name(node, turnName, passes, false)
+    name(node, turnName, passes, false, isAdded)
     return
   end
   claimsLeft = claimsLeft - 1
@@ -51,7 +52,7 @@ local function start(node, turnName, passes, round)
     state = 'C', passes = passes, token = token, worker = worker, expires = at + leaseMs * 1000, claims = 1,
     round = round, unsent = unsent,
   })
-  name(node, turnName, passes, number(token))
+  name(node, turnName, passes, number(token), isAdded)
 end
 
 local function releaseQueued()
@@ -82,7 +83,9 @@ local function fire(target, turnName, passes, round)
   local node = target.node
   local before = turn(node, turnName)
   if before then
-    if before.state == 'R' or before.state == 'C' then name(node, turnName, before.passes, false) end
+    if before.state == 'R' or before.state == 'C' then
+      name(node, turnName, before.passes, false, target.isAdded)
+    end
     return
   end
   if not target.isFree and tonumber(get('q') or '0') >= maxTurns then
@@ -105,7 +108,7 @@ local function fire(target, turnName, passes, round)
     end
   end
   if target.opensPass then set(field('g', node), turnName) end
-  start(node, turnName, passes, round)
+  start(node, turnName, passes, round, target.isAdded)
 end
 
 local function addDynamic(id, passes)
@@ -117,7 +120,8 @@ local function addDynamic(id, passes)
     if gather then add(field('m', gather), 1) end
   end
   local isFree = not settlement.workerOf and not originOf(node, turnName)
-  fire({node = id, when = 'joined', leads = settlement.dynamicLeads, isFree = isFree}, turnName, passes, round + 1)
+  local target = {node = id, when = 'joined', leads = settlement.dynamicLeads, isFree = isFree, isAdded = true}
+  fire(target, turnName, passes, round + 1)
 end
 
 -- BatchItems
@@ -134,7 +138,7 @@ end
 local function fireItems(batch, from, to, passes, leads)
   for i = from, to - 1 do
     fire(
-      {node = batch.prefix .. '_' .. number(i), when = 'joined', leads = leads, isFree = true},
+      {node = batch.prefix .. '_' .. number(i), when = 'joined', leads = leads, isFree = true, isAdded = true},
       batch.turn, passes, batch.round + 1
     )
   end

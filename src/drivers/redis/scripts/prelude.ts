@@ -61,13 +61,12 @@ local function turn(node, name)
   if not text then return nil end
   local state, passes, token, worker, expires, claims, round, unsent, made = string.match(
     text,
-    '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31?(.*)$'
+    '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)(.*)$'
   )
-  local _, separators = string.gsub(text, SEP, '')
   return {
     state = state, passes = passes, token = tonumber(token), worker = worker,
     expires = tonumber(expires), claims = tonumber(claims), round = tonumber(round),
-    unsent = unsent == '1', made = separators > 7 and made or nil,
+    unsent = unsent == '1', made = made ~= '' and string.sub(made, 2) or nil,
   }
 end
 

@@ -17,7 +17,18 @@ local token, worker, leaseMs = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local claimsLeft, maxTurns = tonumber(ARGV[5]), tonumber(ARGV[6])
 local at = now()
 `}${ADVANCE}${String.raw`
-load('i', 'x', 't', 'o', 'w', 'q', 'e', 'y', 'j', 'p', field('s', settlement.node, settlement.turn))
+local needed = {'i', 'x', 't', 'o', 'w', 'q', 'e', 'y', 'j', 'p'}
+needed[11] = field('s', settlement.node, settlement.turn)
+needed[12] = field('h', settlement.node, settlement.turn)
+-- in one call what most targets need: their first turn, and how many added nodes they wait for
+for i = 1, math.min(#settlement.targets, 50) do
+  local target = settlement.targets[i]
+  if #target.passes == 0 then
+    needed[#needed + 1] = field('s', target.node, '1')
+    needed[#needed + 1] = field('m', target.node)
+  end
+end
+load(unpack(needed))
 if not get('i') then return {'missing'} end
 if get('x') then return {'closed', get('x')} end
 local found = turn(settlement.node, settlement.turn)
@@ -25,7 +36,7 @@ local awaits = settlement.outcome == 'awaiting'
 local settledAs = awaits and 'W' or 'D'
 local ended = false
 local same = found and number(found.token) == token
-isUnsent = found and found.unsent
+isUnsent = found and (awaits or found.unsent)
 if found and (found.state == 'D' or (found.state == 'W' and awaits)) then
   if not same or found.state ~= settledAs then return {'lost'} end
 else
