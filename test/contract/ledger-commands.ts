@@ -14,6 +14,7 @@ export type LedgerCommand =
       readonly mode: 'job' | 'resume' | 'again';
       readonly floor: 'none' | 'seen' | 'far';
       readonly takeover: 'none' | 'held' | 'stale';
+      readonly sent: boolean;
       readonly runsOut: boolean;
     }
   | {
@@ -45,6 +46,7 @@ export type LedgerCommand =
       readonly claim: number;
     }
   | { readonly kind: 'redeliver'; readonly pick: number }
+  | { readonly kind: 'sent'; readonly picks: readonly number[] }
   | { readonly kind: 'rebuild'; readonly keep: number; readonly graceOver: boolean }
   | { readonly kind: 'end' };
 
@@ -79,6 +81,7 @@ const command: fc.Arbitrary<LedgerCommand> = fc.oneof(
       mode: fc.constantFrom('job' as const, 'job' as const, 'again' as const, 'resume' as const),
       floor: fc.constantFrom('none' as const, 'none' as const, 'seen' as const, 'far' as const),
       takeover: fc.constantFrom('none' as const, 'none' as const, 'held' as const, 'stale' as const),
+      sent: fc.boolean(),
       runsOut,
     }),
   },
@@ -105,6 +108,7 @@ const command: fc.Arbitrary<LedgerCommand> = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('redeliver' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sent' as const), picks: fc.array(pick, { maxLength: 3 }) }) },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('rebuild' as const), keep: fc.nat(100), graceOver: fc.boolean() }),

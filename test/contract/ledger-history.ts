@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import { LedgerState, type SettleRequest } from '../../src/core/ledger-state.js';
 import type { BlueprintPlan } from '../../src/core/plan.js';
 import { replayJournal, startTurns } from '../../src/core/replay.js';
-import type { TurnRecord } from '../../src/core/run.js';
+import type { TurnName, TurnRecord } from '../../src/core/run.js';
 import { settlementOf, type Origin } from '../../src/core/settlement.js';
 import { LONG_LEASE_MS } from './ledger-bench.js';
 import type { LedgerCommand } from './ledger-commands.js';
@@ -58,6 +58,7 @@ export class History {
     else if (command.kind === 'renew') await this.renew(command);
     else if (command.kind === 'settle') await this.settle(command);
     else if (command.kind === 'redeliver') await this.tell(this.told[command.pick % Math.max(1, this.told.length)]);
+    else if (command.kind === 'sent') await this.sent(command);
     else if (command.kind === 'rebuild') await this.rebuild(command);
     else {
       this.ended = true;
@@ -117,11 +118,21 @@ export class History {
         leaseMs: command.runsOut ? 0 : LONG_LEASE_MS,
         floor,
         mode: command.mode,
+        sent: command.sent,
         ...takeover,
       };
       const answer = await side.claim(request);
       return [ranks.claimAnswer(answer), answer.kind === 'granted' && answer.token > floor];
     });
+  }
+
+  private async sent({ picks }: Extract<LedgerCommand, { kind: 'sent' }>): Promise<void> {
+    const turns: TurnName[] = [];
+    for (const pick of picks) {
+      const { node, turn } = await this.pick(pick);
+      turns.push({ nodeId: node, turn });
+    }
+    await this.both((side) => side.sent(turns));
   }
 
   private async renew(command: Extract<LedgerCommand, { kind: 'renew' }>): Promise<void> {

@@ -165,6 +165,19 @@ export function settleContract(open: OpenLedger): void {
         expect(await unsent(run)).toEqual(['b']);
       });
 
+      it('are also those that a turn makes ready which waits from then on', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.any);
+        await run.pass('a');
+        const [first] = accepted(await run.pass('b')).fired;
+        await run.pass('c');
+        const claim = granted(await run.claim('d', first?.turn));
+        const waits = { row: { status: 'awaiting' as const, taken: [] } };
+        // the second turn of the node was queued behind it
+        const answer = accepted(await run.settle(claim, 'd', first?.turn, waits));
+        expect(answer).toMatchObject({ fired: [{ node: 'd' }], awaiting: 1, open: 1, unsent: 1 });
+        expect(await unsent(run)).toEqual(['d']);
+      });
+
       it('have one when somebody claims them who has it', async () => {
         const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
         await run.pass('a', '1', { claim: 1 });

@@ -6,6 +6,7 @@ import {
   type SettleAnswer,
   type SettleRequest,
 } from '../../src/core/ledger-state.js';
+import type { TurnName } from '../../src/core/run.js';
 import type { Ledger } from '../../src/ports/ledger.js';
 
 /**
@@ -20,6 +21,7 @@ export interface HistorySide {
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   renew(node: string, turn: string, worker: string, token: number, leaseMs: number): Promise<string>;
   settle(request: SettleRequest): Promise<SettleAnswer>;
+  sent(turns: readonly TurnName[]): Promise<void>;
   end(status: string): Promise<void>;
   read(): Promise<LedgerState>;
 }
@@ -37,6 +39,7 @@ export function ledgerSide(ledger: Ledger, runId: string): HistorySide {
     claim: (request) => ledger.claim(runId, request),
     renew: (...args) => ledger.renew(runId, ...args),
     settle: (request) => ledger.settle(runId, request),
+    sent: (turns) => ledger.sent(runId, turns),
     end: async (status) => void (await ledger.end(runId, status)),
     read: () => ledger.read(runId),
   };
@@ -61,6 +64,7 @@ export function referenceSide(): HistorySide {
     claim: async (request) => state.claim(request, tick()),
     renew: async (node, turn, worker, token, leaseMs) => state.renew(node, turn, worker, token, leaseMs, tick()),
     settle: async (request) => state.settle(request, tick()),
+    sent: async (turns) => state.sent(turns),
     end: async (status) => void state.close(status),
     read: async () => new LedgerState(new Map(state.fields)),
   };

@@ -32,7 +32,7 @@ local function name(node, turnName, passes, token, isAdded)
   fired[#fired + 1] = turnName
   fired[#fired + 1] = passes
   fired[#fired + 1] = token
-  fired[#fired + 1] = isAdded and originOf(node, turnName)
+  fired[#fired + 1] = isAdded and originOf(node, turnName) or false
 end
 
 local function start(node, turnName, passes, round, isAdded)
