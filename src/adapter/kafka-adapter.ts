@@ -173,7 +173,7 @@ export class KafkaAdapter extends BaseDistributedAdapter {
     await this.host.use(({ engine }) => engine.client.resume(runId, nodeId, answer));
   }
 
-  /** Processes a job that did not come from the topic. Resolves when its node has settled. */
+  /** Processes a job that did not come from the topic. Resolves when all that it led to is settled or has a message. */
   override async handleJob({ runId, blueprintId, nodeId }: JobPayload): Promise<void> {
     await this.host.use(async ({ engine }) => {
       await engine.worker.enlist();

@@ -21,7 +21,7 @@ export interface TurnField {
   claims: number;
   /** How many turns lie behind this one, on the longest of the ways that led to it: what flowcraft's rounds count. */
   round: number;
-  /** It went on with the worker that fired it, and may have no message. */
+  /** It may have no message: it went on with the worker that fired it, or nobody repeats the settle that fired it. */
   unsent?: true;
   /** The items of its batch that became ready when this one ended or began to wait: `from-to`, several with commas. */
   made?: string;

@@ -61,7 +61,7 @@ export class EngineJobHandler implements JobHandler {
     this.parts.intake.enter();
     try {
       const job = await this.decode(message);
-      // the message of a turn that continued here comes around when it is done
+      // a message that was sent for a turn which went on here may come around when that is done
       if (job && !this.isDone(job)) await this.hold(job, message, this.route(job, message));
     } finally {
       this.parts.intake.leave();
@@ -76,7 +76,7 @@ export class EngineJobHandler implements JobHandler {
     );
   }
 
-  /** Processes a job that did not come from the topic, to the end of its turn. */
+  /** Processes a job that did not come from the topic. Resolves when all that it led to here is settled or has a message. */
   async execute(job: Job): Promise<void> {
     const value = Buffer.from(encodeJob(job));
     await this.route(job, { value, key: Buffer.from(job.runId), headers: {}, partition: -1, offset: '-1' });

@@ -205,7 +205,7 @@ export class TurnProcessor {
     }
   }
 
-  /** After an accepted settle: what fired continues here or elsewhere, and gets its message; the run may have ended. */
+  /** After an accepted settle: what fired continues here, or elsewhere by its message; the run may have ended. */
   private async advance(
     run: ActiveRun,
     answer: Extract<SettleAnswer, { kind: 'accepted' }>,

@@ -28,7 +28,7 @@ export interface Ledger {
     leaseMs: number,
   ): Promise<RenewAnswer>;
   settle(runId: string, request: SettleRequest): Promise<SettleAnswer>;
-  /** Notes that these turns have messages now, which `SettleRequest.unsent` or a rebuild says they may not have. */
+  /** Notes that these turns have messages now, which a settle or a rebuild has noted as turns that may have none. */
   sent(runId: string, turns: readonly TurnName[]): Promise<void>;
   /**
    * Marks the run as ended: nothing of it is claimed or settled any more. The state is forgotten after a while.

@@ -142,6 +142,10 @@ export const FLOWS: readonly Flow[] = [
   ),
   flow('sleep', 'a>s s>z', { s: sleep(3_000) }),
   flow('sleep beside work', 'a>s a>b b>c s>z c>z', { s: sleep(20_000), b: count(), c: count() }),
+  flow('sleep that several lead to', 'a>b a>c b>d c>d d>e', {
+    d: { ...sleep(3_000), inputs: 'a', config: { joinStrategy: 'any' } },
+    e: any,
+  }),
   flow('sleep in a loop', 's>l l>w:continue w>x x>l l>e:break', {
     s: { uses: 'count', params: { key: 'first', limit: 2, again: 'more' } },
     l: { ...CONTROLLER, params: { condition: 'more' } },
