@@ -34,7 +34,7 @@ function workloads({ results }) {
   return lines;
 }
 
-function machine({ machine: m, at, rounds, results }) {
+function machine({ machine: m, at, rounds, results, note }) {
   const loads = results.map(({ load }) => load);
   const packages = Object.entries(m.packages).map(([name, version]) => `${name} ${version ?? '-'}`);
   return [
@@ -43,6 +43,7 @@ function machine({ machine: m, at, rounds, results }) {
       'above the number of cores, something else was running as well, and only the ratios count.',
     '',
     `Packages: ${packages.join(', ')}. Medians of ${rounds} rounds, lowest and highest in brackets.`,
+    ...(note === undefined ? [] : ['', note]),
   ];
 }
 
@@ -53,7 +54,7 @@ function profileLines(profile) {
     .filter(([, n]) => n >= 0.001)
     .map(([name, n]) => `| ${name} | ${n >= 10 ? Math.round(n) : n.toFixed(3)} |`);
   return [
-    `${profile.runs} runs of '${profile.graph}' at once; ${Math.round(profile.nodesPerSecond)} nodes/s, load ${figure(profile.load)}.`,
+    `Measured on ${profile.at.slice(0, 10)}: ${profile.runs} runs of '${profile.graph}' at once; ${Math.round(profile.nodesPerSecond)} nodes/s, load ${figure(profile.load)}.`,
     '',
     '| CPU of a node | microseconds |',
     '| --- | --: |',
@@ -107,7 +108,22 @@ A run of 10 nodes pays for its start and end (a lightweight transaction, two sta
 
 ${profileLines(long).join('\n')}
 
+## What a message costs
+
+The profiles above are from before nodes that go on in a worker could do without a message ([decision 20](decisions/0020-what-goes-on-here-needs-no-message.md)). With \`npm run bench:profile\` on 27 November 2026, in turns, on a machine that ran at about a third of its speed:
+
+| chains of 10, 300 at once | a message for each (\`emitDelayMs: 0\`) | as by default |
+| --- | --: | --: |
+| nodes/s | 823, 777 | 1,011, 1,063 |
+| CPU of a node in the worker, us | 955, 987 | 673, 669 |
+| of that, kafka driver | 89, 101 | 18, 19 |
+| of that, garbage collection | 178, 197 | 131, 124 |
+| of that, engine | 234, 237 | 173, 167 |
+| CPU of a node in Kafka, us | 63, 69 | 25, 38 |
+
 ## A backlog
+
+Measured on ${backlog.at.slice(0, 10)}.
 
 ${backlogLines(backlog).join('\n')}
 
