@@ -57,7 +57,7 @@ describe('topics', () => {
       /Kafka refuses to create the topics: .*no\.such\.setting|Kafka refuses to create the topics/,
     );
     await expect(wrong.provision()).rejects.toMatchObject({ code: 'FLOW_CONFIGURATION' });
-    const few = kafka.queue({ replicationFactor: 99, connectTimeoutMs: 500 });
+    const few = kafka.queue({ replicationFactor: 99, connectTimeoutMs: 4000 });
     await expect(few.provision()).rejects.toMatchObject({ code: 'FLOW_CONFIGURATION' });
   });
 
