@@ -59,7 +59,7 @@ describe('topics', () => {
     await expect(wrong.provision()).rejects.toMatchObject({ code: 'FLOW_CONFIGURATION' });
     const few = kafka.queue({ replicationFactor: 99, connectTimeoutMs: 4000 });
     await expect(few.provision()).rejects.toMatchObject({ code: 'FLOW_CONFIGURATION' });
-  });
+  }, 20_000);
 
   it('are left alone when provisioning is off', async () => {
     const queue = kafka.queue({ provision: 'off' });
