@@ -3,6 +3,9 @@ import { FleetFixture } from './fleet-fixture.js';
 
 const MINUTE_MS = 60_000;
 
+/** So long it takes at most, on two cores that nothing else uses, until a worker has drained and another is in its place. */
+const USUAL_REPLACEMENT_MS = 5000;
+
 describe('a fleet of worker processes with the default settings', () => {
   let fixture: FleetFixture;
 
@@ -56,10 +59,13 @@ describe('a fleet of worker processes with the default settings', () => {
       await fixture.fleet.untilReady();
       const usual = figures(await fixture.chains(15_000));
       let isRolling = true;
+      const replacements: number[] = [];
       const roll = async () => {
         for (const seat of fixture.fleet.seats) {
+          const begun = Date.now();
           expect(await seat.drain(40_000)).toBe(true);
           await fixture.fleet.untilReady();
+          replacements.push(Date.now() - begun);
         }
         isRolling = false;
       };
@@ -68,8 +74,12 @@ describe('a fleet of worker processes with the default settings', () => {
       while (isRolling) took.push(...(await fixture.chains(3000)));
       await rolled;
       const meanwhile = figures(took);
-      console.log(`runs (ms): ${JSON.stringify(usual)}; in a rolling restart: ${JSON.stringify(meanwhile)}`);
-      expect(meanwhile.p99 - usual.p99).toBeLessThan(2000);
+      console.log(
+        `runs (ms): ${JSON.stringify(usual)}; in a rolling restart: ${JSON.stringify(meanwhile)}; workers were replaced in ${replacements.join(', ')} ms`,
+      );
+      // starting a process, joining and leaving the group take longer on a slow machine, and so does this
+      const slowness = Math.max(1, Math.max(...replacements) / USUAL_REPLACEMENT_MS);
+      expect(meanwhile.p99 - usual.p99).toBeLessThan(2000 * slowness);
     },
     3 * MINUTE_MS,
   );
