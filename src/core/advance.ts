@@ -256,7 +256,16 @@ export class Advance {
       const state = last === undefined ? undefined : ledger.turn(node, last)?.state;
       if (last !== undefined && (state === 'R' || state === 'C' || state === 'Q')) {
         ledger.set(field('h', node, last), turn);
-        ledger.putTurn(node, turn, { state: 'Q', passes, token: 0, worker: '', until: 0, claims: 0, round });
+        ledger.putTurn(node, turn, {
+          state: 'Q',
+          passes,
+          token: 0,
+          worker: '',
+          until: 0,
+          claims: 0,
+          round,
+          unsent: false,
+        });
         return;
       }
     }
@@ -273,26 +282,18 @@ export class Advance {
     const { node } = target;
     const fired = { node, turn, passes, ...this.origin(target, turn) };
     const isClaimed = this.claimsLeft > 0;
-    const unsent = isClaimed || this.unsent ? ({ unsent: true } as const) : {};
-    if (unsent.unsent) ledger.add('j', 1);
+    const unsent = isClaimed || this.unsent;
+    if (unsent) ledger.add('j', 1);
+    const open = { passes, round, unsent };
     if (!isClaimed) {
-      ledger.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0, round, ...unsent });
+      ledger.putTurn(node, turn, { ...open, state: 'R', token: 0, worker: '', until: 0, claims: 0 });
       this.fired.push(fired);
       return;
     }
     this.claimsLeft--;
     const token = ledger.nextToken(now, 0);
     const until = now + request.leaseMs * 1000;
-    ledger.putTurn(node, turn, {
-      state: 'C',
-      passes,
-      token,
-      worker: request.worker,
-      until,
-      claims: 1,
-      round,
-      ...unsent,
-    });
+    ledger.putTurn(node, turn, { ...open, state: 'C', token, worker: request.worker, until, claims: 1 });
     this.fired.push({ ...fired, token });
   }
 }

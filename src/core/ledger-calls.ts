@@ -35,9 +35,13 @@ export interface SettleRequest {
   readonly maxTurns: number;
 }
 
-export interface FiredTurn {
+/** A turn as the ledger names it. */
+export interface TurnRef {
   readonly node: string;
   readonly turn: string;
+}
+
+export interface FiredTurn extends TurnRef {
   readonly passes: string[];
   /** Granted to the caller in this call. */
   readonly token?: number;

@@ -22,7 +22,7 @@ export interface TurnField {
   /** How many turns lie behind this one, on the longest of the ways that led to it: what flowcraft's rounds count. */
   round: number;
   /** It may have no message: it went on with the worker that fired it, or nobody repeats the settle that fired it. */
-  unsent?: true;
+  unsent: boolean;
   /** The items of its batch that became ready when this one ended or began to wait: `from-to`, several with commas. */
   made?: string;
 }
@@ -70,7 +70,7 @@ export class LedgerFields {
       until: Number(until),
       claims: Number(claims),
       round: Number(round),
-      ...(unsent === '1' ? { unsent: true } : {}),
+      unsent: unsent === '1',
       ...(made === undefined ? {} : { made }),
     };
   }
@@ -82,7 +82,16 @@ export class LedgerFields {
   }
 
   makeReady(node: string, turn: string, passes: string[], leads: readonly Lead[] = []): void {
-    this.putTurn(node, turn, { state: 'R', passes, token: 0, worker: '', until: 0, claims: 0, round: 0 });
+    this.putTurn(node, turn, {
+      state: 'R',
+      passes,
+      token: 0,
+      worker: '',
+      until: 0,
+      claims: 0,
+      round: 0,
+      unsent: false,
+    });
     this.add('o', 1);
     this.add('q', 1);
     this.addLeads(leads, passes, 1);

@@ -1,8 +1,7 @@
 import { Advance } from './advance.js';
-import type { ClaimAnswer, ClaimRequest, RunCounts, SettleAnswer, SettleRequest } from './ledger-calls.js';
+import type { ClaimAnswer, ClaimRequest, RunCounts, SettleAnswer, SettleRequest, TurnRef } from './ledger-calls.js';
 import { LedgerFields, NOBODY, SEP, type TurnField } from './ledger-fields.js';
 import type { Lead } from './leads.js';
-import type { TurnName } from './run.js';
 import type { Origin } from './settlement.js';
 import { turnOfPasses } from './turns.js';
 
@@ -91,7 +90,7 @@ export class LedgerState extends LedgerFields {
       until: now + request.leaseMs * 1000,
       claims,
       round: found.round,
-      ...(isUnsent ? { unsent: true } : {}),
+      unsent: isUnsent,
       ...(found.made === undefined ? {} : { made: found.made }),
     });
     const retries = this.get('z');
@@ -142,23 +141,16 @@ export class LedgerState extends LedgerFields {
       if (found?.state === 'C' && found.token !== token && found.until > now && found.worker !== NOBODY)
         return { kind: 'lost' };
       if (found?.state !== 'C' || found.token !== token || found.until <= now) return { kind: 'expired' };
-      const { unsent, ...settled } = found;
-      const stillUnsent = awaits && unsent ? { unsent } : {};
-      if (unsent && !awaits) this.add('j', -1);
-      this.putTurn(settlement.node, settlement.turn, {
-        ...settled,
-        state: settledAs,
-        worker: '',
-        until: 0,
-        ...stillUnsent,
-      });
+      const unsent = awaits && found.unsent;
+      if (found.unsent && !unsent) this.add('j', -1);
+      this.putTurn(settlement.node, settlement.turn, { ...found, state: settledAs, worker: '', until: 0, unsent });
       this.add('o', -1);
       if (awaits) this.add('w', 1);
       if (settlement.outcome === 'failed') this.set('e', settlement.endsRun ? ENDED : (this.get('e') ?? '1'));
       if (settlement.outcome === 'rescued') this.set('y', '1');
       [ended, first] = [!awaits, true];
     }
-    const advance = new Advance(this, request, now, first, awaits || (found.unsent ?? false));
+    const advance = new Advance(this, request, now, first, awaits || found.unsent);
     if (settlement.rescuedPasses) advance.rescue(settlement.rescuedPasses);
     advance.releaseQueued();
     for (const id of settlement.dynamic) advance.addDynamic(id);
@@ -190,12 +182,11 @@ export class LedgerState extends LedgerFields {
   }
 
   /** These turns have messages now. */
-  sent(turns: readonly TurnName[]): void {
-    for (const { nodeId, turn } of turns) {
-      const found = this.turn(nodeId, turn);
+  sent(turns: readonly TurnRef[]): void {
+    for (const { node, turn } of turns) {
+      const found = this.turn(node, turn);
       if (!found?.unsent) continue;
-      const { unsent: _, ...sent } = found;
-      this.putTurn(nodeId, turn, sent);
+      this.putTurn(node, turn, { ...found, unsent: false });
       this.add('j', -1);
     }
   }
@@ -224,7 +215,7 @@ export class LedgerState extends LedgerFields {
     until: number;
     passes: string[];
     round: number;
-    unsent?: true;
+    unsent: boolean;
     made?: string;
     origin?: Origin;
   }[] {

@@ -95,6 +95,11 @@ export class ActiveRuns {
     return isSame ? known : this.hold(record);
   }
 
+  /** The run itself if it was retried so often when it was read here; otherwise as it is now. */
+  async ofAttempt(run: ActiveRun, retries: number): Promise<ActiveRun> {
+    return retries === retriesOf(run.record) ? run : ((await this.current(run.runId)) ?? run);
+  }
+
   private foreignInput(runId: string, data: string | undefined): string {
     let context: unknown;
     try {

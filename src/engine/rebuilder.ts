@@ -172,10 +172,7 @@ export class Rebuilder {
       if (is === 'W') await this.onWaiting?.(current, { nodeId: node, turn });
     const open = turns.filter((turn) => turn.state === 'C' || turn.state === 'R');
     await publishTurns(queue, current, open);
-    await ledger.sent(
-      runId,
-      open.map(({ node, turn }) => ({ nodeId: node, turn })),
-    );
+    await ledger.sent(runId, open);
   }
 
   /** False: the lock was lost on the way. */

@@ -7,7 +7,7 @@ import { delay, type Clock, type Ids } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore } from '../ports/run-store.js';
-import { retriesOf, type ActiveRun, type ActiveRuns } from './active-run.js';
+import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Intake } from './intake.js';
 import type { Persistence } from './persistence.js';
@@ -123,9 +123,8 @@ export class TurnClaimer {
     askedAt: number,
   ): Promise<Claimed> {
     const { runId } = run;
-    const current =
-      retries === retriesOf(run.record) ? run : await this.persistence.until(() => this.runs.current(runId), { runId });
-    return { kind: 'granted', run: current ?? run, grant: { ...grant, askedAt }, row };
+    const current = await this.persistence.until(() => this.runs.ofAttempt(run, retries), { runId });
+    return { kind: 'granted', run: current, grant: { ...grant, askedAt }, row };
   }
 
   /**

@@ -67,8 +67,7 @@ export class TurnProcessor {
       // before the message that stands for it would be written again
       emitDelayMs: Math.min(emitDelayMs, maxHoldMs / 2),
       publish: ({ run, ready }) => publishTurns(queue, run, [ready], true),
-      sent: ({ run: { runId }, ready: { node, turn } }) =>
-        persistence.until(() => ledger.sent(runId, [{ nodeId: node, turn }]), { runId }),
+      sent: ({ run: { runId }, ready }) => persistence.until(() => ledger.sent(runId, [ready]), { runId }),
     });
   }
 
@@ -249,8 +248,11 @@ export class TurnProcessor {
     const { ledger, finisher, rebuilder, persistence, unsent } = this.parts;
     await this.parts.beganToWait(run, name);
     const state = await persistence.until(() => ledger.read(run.runId), { runId: run.runId });
-    if (state.fields.size === 0) await rebuilder.rebuild(run);
-    if (state.fields.size === 0 || state.get('x') !== undefined) return false;
+    if (state.fields.size === 0) {
+      await rebuilder.rebuild(run);
+      return false;
+    }
+    if (state.get('x') !== undefined) return false;
     const counts = state.counts();
     await finisher.review(run, counts);
     if (counts.unsent > 0) await unsent.send(run);

@@ -1,7 +1,7 @@
 import { delay, type Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
-import { retriesOf, type ActiveRun, type ActiveRuns } from './active-run.js';
+import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
 import { publishTurns } from './turn-jobs.js';
@@ -65,12 +65,10 @@ export class UnsentTurns {
       await rebuilder.rebuild(asked);
       return;
     }
-    const isCurrent = Number(state.get('z') ?? 0) === retriesOf(asked.record);
-    const run = (isCurrent ? asked : await persistence.until(() => runs.current(runId), { runId })) ?? asked;
     const unsent = state.turns().filter((turn) => turn.unsent);
     if (unsent.length === 0) return;
+    const run = await persistence.until(() => runs.ofAttempt(asked, Number(state.get('z') ?? 0)), { runId });
     await publishTurns(queue, run, unsent);
-    const names = unsent.map(({ node, turn }) => ({ nodeId: node, turn }));
-    await persistence.until(() => ledger.sent(runId, names), { runId });
+    await persistence.until(() => ledger.sent(runId, unsent), { runId });
   }
 }

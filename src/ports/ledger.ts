@@ -1,5 +1,11 @@
-import type { TurnName } from '../core/run.js';
-import type { ClaimAnswer, ClaimRequest, LedgerState, SettleAnswer, SettleRequest } from '../core/ledger-state.js';
+import type {
+  ClaimAnswer,
+  ClaimRequest,
+  LedgerState,
+  SettleAnswer,
+  SettleRequest,
+  TurnRef,
+} from '../core/ledger-state.js';
 
 export type RenewAnswer = 'held' | 'lost' | 'missing';
 
@@ -29,7 +35,7 @@ export interface Ledger {
   ): Promise<RenewAnswer>;
   settle(runId: string, request: SettleRequest): Promise<SettleAnswer>;
   /** Notes that these turns have messages now, which a settle or a rebuild has noted as turns that may have none. */
-  sent(runId: string, turns: readonly TurnName[]): Promise<void>;
+  sent(runId: string, turns: readonly TurnRef[]): Promise<void>;
   /**
    * Marks the run as ended: nothing of it is claimed or settled any more. The state is forgotten after a while.
    * `below`: only if no token as high as this was granted in it. False: one was, so the run has gone on since.

@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
-import { LedgerState, type SettleRequest } from '../../src/core/ledger-state.js';
+import { LedgerState, type SettleRequest, type TurnRef } from '../../src/core/ledger-state.js';
 import type { BlueprintPlan } from '../../src/core/plan.js';
 import { replayJournal, startTurns } from '../../src/core/replay.js';
-import type { TurnName, TurnRecord } from '../../src/core/run.js';
+import type { TurnRecord } from '../../src/core/run.js';
 import { settlementOf, type Origin } from '../../src/core/settlement.js';
 import { LONG_LEASE_MS } from './ledger-bench.js';
 import type { LedgerCommand } from './ledger-commands.js';
@@ -127,11 +127,8 @@ export class History {
   }
 
   private async sent({ picks }: Extract<LedgerCommand, { kind: 'sent' }>): Promise<void> {
-    const turns: TurnName[] = [];
-    for (const pick of picks) {
-      const { node, turn } = await this.pick(pick);
-      turns.push({ nodeId: node, turn });
-    }
+    const turns: TurnRef[] = [];
+    for (const pick of picks) turns.push(await this.pick(pick));
     await this.both((side) => side.sent(turns));
   }
 

@@ -189,9 +189,9 @@ export function settleContract(open: OpenLedger): void {
       it('have one when it is said so', async () => {
         const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
         await run.pass('a', '1', { claim: 2 });
-        const [b, c] = ['b', 'c'].map((nodeId) => ({ nodeId, turn: '1' }));
+        const [b, c] = ['b', 'c'].map((node) => ({ node, turn: '1' }));
         if (!b || !c) throw new Error('unreachable');
-        await bench.ledger.sent(run.runId, [b, b, { nodeId: 'd', turn: '1' }]);
+        await bench.ledger.sent(run.runId, [b, b, { node: 'd', turn: '1' }]);
         expect(await unsent(run)).toEqual(['c']);
         await bench.ledger.sent(run.runId, [b, c]);
         expect((await bench.ledger.read(run.runId)).counts()).toMatchObject({ open: 2, unsent: 0 });

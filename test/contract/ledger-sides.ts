@@ -5,8 +5,8 @@ import {
   type ClaimRequest,
   type SettleAnswer,
   type SettleRequest,
+  type TurnRef,
 } from '../../src/core/ledger-state.js';
-import type { TurnName } from '../../src/core/run.js';
 import type { Ledger } from '../../src/ports/ledger.js';
 
 /**
@@ -21,7 +21,7 @@ export interface HistorySide {
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   renew(node: string, turn: string, worker: string, token: number, leaseMs: number): Promise<string>;
   settle(request: SettleRequest): Promise<SettleAnswer>;
-  sent(turns: readonly TurnName[]): Promise<void>;
+  sent(turns: readonly TurnRef[]): Promise<void>;
   end(status: string): Promise<void>;
   read(): Promise<LedgerState>;
 }

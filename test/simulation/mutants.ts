@@ -75,7 +75,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     if (step.method !== 'settle' || answer.kind !== 'accepted') return answer;
     const [runId] = step.args as [string];
     const elsewhere = answer.fired.filter(({ token }) => token === undefined);
-    world.servers.ledger.runs.get(runId)?.sent(elsewhere.map(({ node, turn }) => ({ nodeId: node, turn })));
+    world.servers.ledger.runs.get(runId)?.sent(elsewhere);
     return answer;
   }),
 

@@ -4,8 +4,8 @@ import {
   type ClaimRequest,
   type SettleAnswer,
   type SettleRequest,
+  type TurnRef,
 } from '../../core/ledger-state.js';
-import type { TurnName } from '../../core/run.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
 import { MemoryTimerIndexData } from './memory-timers.js';
@@ -84,7 +84,7 @@ export class MemoryLedger implements Ledger {
     return this.run(runId).settle(request, this.time());
   }
 
-  async sent(runId: string, turns: readonly TurnName[]): Promise<void> {
+  async sent(runId: string, turns: readonly TurnRef[]): Promise<void> {
     this.data.runs.get(runId)?.sent(turns);
   }
 

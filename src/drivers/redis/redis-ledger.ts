@@ -4,8 +4,8 @@ import {
   type ClaimRequest,
   type SettleAnswer,
   type SettleRequest,
+  type TurnRef,
 } from '../../core/ledger-state.js';
-import type { TurnName } from '../../core/run.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
 import { decodeClaim, decodeSettle, encodeSettlement, Parts } from './ledger-messages.js';
 import type { RedisClient } from './redis-client.js';
@@ -90,12 +90,9 @@ export class RedisLedger implements Ledger {
     return decodeSettle(await this.script('settle', key, ...args));
   }
 
-  async sent(runId: string, turns: readonly TurnName[]): Promise<void> {
-    await this.script(
-      'sent',
-      this.keys.run(runId),
-      turns.flatMap(({ nodeId, turn }) => [nodeId, turn]),
-    );
+  async sent(runId: string, turns: readonly TurnRef[]): Promise<void> {
+    const names = turns.flatMap(({ node, turn }) => [node, turn]);
+    await this.script('sent', this.keys.run(runId), names);
   }
 
   async end(runId: string, status: string, below?: number): Promise<boolean> {

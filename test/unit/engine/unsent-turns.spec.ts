@@ -35,7 +35,7 @@ describe('turns that may have no message', () => {
     state.open([], 'i1', 1);
     for (const [node, is] of Object.entries(turns)) {
       const found = { passes: [], token: 1, worker: 'w', until: 0, claims: 1, round: 0 };
-      state.putTurn(node, '1', { state: 'C', ...found, ...(is === 'unsent' ? { unsent: true } : {}) });
+      state.putTurn(node, '1', { state: 'C', ...found, unsent: is === 'unsent' });
       state.add('j', is === 'unsent' ? 1 : 0);
     }
     await ledger.install('r', state);
@@ -58,7 +58,7 @@ describe('turns that may have no message', () => {
     unsent = new UnsentTurns(
       queue as unknown as JobQueue,
       ledger,
-      { current: async () => run } as unknown as ActiveRuns,
+      { ofAttempt: async () => run } as unknown as ActiveRuns,
       { rebuild: async () => void rebuilt++ } as unknown as Rebuilder,
       new Persistence(clock, random, new RecordingLogger(), new AbortController().signal),
       clock,
