@@ -4,6 +4,7 @@ import type { TurnWrite, ValueWrite } from '../../ports/run-store.js';
 import { valueInsert, valueStatement } from './cassandra-values.js';
 import type { CassandraSession, Stamp, Statement } from './cassandra-session.js';
 import { TURN_COLUMNS, turnOfRow, turnParams } from './cassandra-turn-row.js';
+import { WriteGroups } from './write-groups.js';
 
 /** Rows a page: few where each may hold an output of a megabyte. */
 const PAGE_WITH_OUTPUTS = 50;
@@ -23,7 +24,10 @@ export class CassandraJournal {
   private readonly headsCql: string;
   private readonly outputsCql: string;
 
+  private readonly groups: WriteGroups;
+
   constructor(private readonly session: CassandraSession) {
+    this.groups = new WriteGroups((statements) => session.batch('writing a turn', statements));
     const table = session.schema.name('turns');
     const columns = TURN_COLUMNS.join(', ');
     const heads = TURN_COLUMNS.filter((column) => column !== 'output').join(', ');
@@ -35,13 +39,17 @@ export class CassandraJournal {
     this.outputsCql = `SELECT node_id, turn, output FROM ${table} WHERE runid = ? AND (node_id, turn) IN ?`;
   }
 
-  /** One mutation, since the rows have one partition key; what goes ahead is as many as it takes. */
+  /** In one mutation, since the rows have one partition key; what goes ahead is as many as it takes. */
   async write({ runId, record, values, ahead }: TurnWrite): Promise<void> {
     const stamp = this.session.stamp(record.token);
     if (ahead) await this.writeAhead(runId, ahead, stamp);
     const statements: Statement[] = [{ query: this.insertCql, params: turnParams(runId, record, stamp) }];
-    for (const value of values) statements.push(valueStatement(this.valueCql, runId, value, stamp));
-    await this.session.batch('writing a turn', statements);
+    let characters = record.output?.length ?? 0;
+    for (const value of values) {
+      statements.push(valueStatement(this.valueCql, runId, value, stamp));
+      characters += value.value?.length ?? 0;
+    }
+    await this.groups.add(runId, statements, characters);
   }
 
   private async writeAhead(runId: string, values: readonly ValueWrite[], stamp: Stamp): Promise<void> {
