@@ -41,6 +41,11 @@ export interface TurnRef {
   readonly turn: string;
 }
 
+/** A claim on a turn. */
+export interface ClaimRef extends TurnRef {
+  readonly token: number;
+}
+
 export interface FiredTurn extends TurnRef {
   readonly passes: string[];
   /** Granted to the caller in this call. */

@@ -1,5 +1,13 @@
 import { Advance } from './advance.js';
-import type { ClaimAnswer, ClaimRequest, RunCounts, SettleAnswer, SettleRequest, TurnRef } from './ledger-calls.js';
+import type {
+  ClaimAnswer,
+  ClaimRef,
+  ClaimRequest,
+  RunCounts,
+  SettleAnswer,
+  SettleRequest,
+  TurnRef,
+} from './ledger-calls.js';
 import { LedgerFields, NOBODY, SEP, type TurnField } from './ledger-fields.js';
 import type { Lead } from './leads.js';
 import type { Origin } from './settlement.js';
@@ -179,6 +187,15 @@ export class LedgerState extends LedgerFields {
     if (Number(this.get('t') ?? 0) >= below) return false;
     this.set('x', status);
     return true;
+  }
+
+  /** Claims that nothing was begun with: the turns are as they were before. */
+  giveBack(claims: readonly ClaimRef[]): void {
+    for (const { node, turn, token } of claims) {
+      const found = this.turn(node, turn);
+      if (found?.state !== 'C' || found.token !== token || this.get('x') !== undefined) continue;
+      this.putTurn(node, turn, { ...found, state: 'R', token: 0, worker: '', until: 0, claims: found.claims - 1 });
+    }
   }
 
   /** These turns have messages now. */

@@ -73,3 +73,8 @@ export interface ReconcilerSettings {
   /** At most so many runs a sweep. */
   readonly maxRunsPerSweep: number;
 }
+
+/** After so long a turn that goes on in its worker gets a message: before the one that stands for it would be written again. */
+export function emitDelayOf({ worker: { emitDelayMs, maxHoldMs } }: EngineOptions): number {
+  return Math.min(emitDelayMs, maxHoldMs / 2);
+}

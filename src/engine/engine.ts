@@ -8,7 +8,7 @@ import {
   type NodeRegistry,
   type RuntimeOptions,
 } from 'flowcraft';
-import type { TurnName } from '../core/run.js';
+import { isEndStatus, type TurnName } from '../core/run.js';
 import { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -22,9 +22,10 @@ import { ActiveRuns, type ActiveRun } from './active-run.js';
 import { Activity } from './activity.js';
 import { BatchNodes } from './batch-nodes.js';
 import { BlueprintCatalog } from './blueprint-catalog.js';
+import { ClaimedAhead } from './claimed-ahead.js';
 import { Client } from './client.js';
 import { ClientCalls } from './client-calls.js';
-import type { EngineOptions } from './engine-options.js';
+import { emitDelayOf, type EngineOptions } from './engine-options.js';
 import { Finisher } from './finisher.js';
 import { FlowcraftRuntime } from './flowcraft-runtime.js';
 import { EngineJobHandler } from './job-handler.js';
@@ -35,6 +36,7 @@ import { Persistence } from './persistence.js';
 import { Prober } from './prober.js';
 import { Rebuilder } from './rebuilder.js';
 import { Reconciler } from './reconciler.js';
+import { Reservations } from './reservations.js';
 import { Resumer } from './resumer.js';
 import { Retrier } from './retrier.js';
 import { ChildRuns } from './child-runs.js';
@@ -229,6 +231,16 @@ export class Engine {
     finisher.onChildEnd = (child) => children.childEnded(child);
     finisher.onCutShort = (run, interrupted) => children.cutShort(run, interrupted);
     const abilities = new Abilities(flowcraft, this.catalog, options);
+    const ahead = new ClaimedAhead({
+      ledger,
+      permits,
+      persistence,
+      clock,
+      logger,
+      most: options.worker.concurrency * 4,
+      waitMs: emitDelayOf(options) === 0 ? 0 : options.worker.leaseMs / 8,
+      stopping: stopping.signal,
+    });
     const unsent = new UnsentTurns(queue, ledger, runs, rebuilder, persistence, clock);
     this.processor = new TurnProcessor({
       queue,
@@ -249,7 +261,8 @@ export class Engine {
       logger,
       options,
       beganToWait,
-      abilities,
+      ahead,
+      reservations: new Reservations(permits, ahead, abilities, stopping.signal),
       stopping: stopping.signal,
     });
     this.prober = new Prober(
@@ -328,9 +341,15 @@ export class Engine {
       leaving: this.leaving.signal,
     });
     this.subscribe = () => {
-      const endActivity = finisher.onStatus((run) => activity.forget(run.runId));
+      const endActivity = finisher.onStatus(({ runId }, status) => {
+        activity.forget(runId);
+        if (isEndStatus(status)) ahead.doubt(runId);
+      });
       const endEvents = finisher.onStatus((run, status, errors) => events.became(run, status, errors));
-      const endCancel = signals.onCancel((runId) => leases.abortRun(runId, new RunCancelled()));
+      const endCancel = signals.onCancel((runId) => {
+        ahead.doubt(runId);
+        leases.abortRun(runId, new RunCancelled());
+      });
       const endWaits = waiter.listen();
       return () => {
         endActivity();

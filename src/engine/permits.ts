@@ -1,17 +1,17 @@
 /** Bounds how many nodes execute at a time. First come, first served. */
 export class Permits {
   private inUse = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting = new Set<() => void>();
 
   constructor(readonly size: number) {}
 
   get free(): number {
-    return Math.max(0, this.size - this.inUse - this.waiting.length);
+    return Math.max(0, this.size - this.inUse - this.waiting.size);
   }
 
   /** Somebody waits for one. */
   get isWanted(): boolean {
-    return this.waiting.length > 0;
+    return this.waiting.size > 0;
   }
 
   get used(): number {
@@ -26,13 +26,21 @@ export class Permits {
 
   async acquire(): Promise<void> {
     if (this.tryAcquire()) return;
-    await new Promise<void>((resolve) => this.waiting.push(resolve));
+    await new Promise<void>((resolve) => this.request(resolve));
+  }
+
+  /** Waits in line. Calls `granted` later, unless what comes back is called before, which then answers true. */
+  request(granted: () => void): () => boolean {
+    this.waiting.add(granted);
+    return () => this.waiting.delete(granted);
   }
 
   release(): void {
-    const next = this.waiting.shift();
-    if (next) next();
-    else this.inUse--;
+    for (const next of this.waiting) {
+      this.waiting.delete(next);
+      return next();
+    }
+    this.inUse--;
   }
 }
 

@@ -1,22 +1,21 @@
 import { turnKey } from '../core/identifiers.js';
 import type { FiredTurn, SettleAnswer } from '../core/ledger-calls.js';
-import { usesOf } from '../core/batch.js';
 import { hasOnlyCause } from '../core/only-cause.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
-import type { Origin } from '../core/settlement.js';
 import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
 import type { RunStore, TurnWrite } from '../ports/run-store.js';
-import type { Abilities } from './abilities.js';
 import { retriesOf, type ActiveRun } from './active-run.js';
 import type { Activity } from './activity.js';
-import type { EngineOptions } from './engine-options.js';
+import { GivenBack, type ClaimedAhead } from './claimed-ahead.js';
+import { emitDelayOf, type EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
+import { NO_ROOM, type Reservation, type Reservations } from './reservations.js';
 import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
 import type { TurnExecutor } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
@@ -41,12 +40,13 @@ export interface ProcessorParts {
   readonly activity: Activity;
   readonly persistence: Persistence;
   readonly permits: Permits;
+  readonly ahead: ClaimedAhead;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: EngineOptions;
   /** Looks whether what a turn waits for has come already. */
   readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
-  readonly abilities: Abilities;
+  readonly reservations: Reservations;
   /** Aborted once no further node may start here. */
   readonly stopping: AbortSignal;
 }
@@ -60,12 +60,10 @@ export class TurnProcessor {
 
   constructor(private readonly parts: ProcessorParts) {
     const { clock, logger, queue, ledger, persistence, options } = parts;
-    const { emitDelayMs, maxHoldMs } = options.worker;
     this.underWay = new TurnsUnderWay({
       clock,
       logger,
-      // before the message that stands for it would be written again
-      emitDelayMs: Math.min(emitDelayMs, maxHoldMs / 2),
+      emitDelayMs: emitDelayOf(options),
       publish: ({ run, ready }) => publishTurns(queue, run, [ready], true),
       sent: ({ run: { runId }, ready }) => persistence.until(() => ledger.sent(runId, [ready]), { runId }),
     });
@@ -82,11 +80,18 @@ export class TurnProcessor {
     const isSpecial = reason.pausedUntil !== undefined || reason.isLastTry === true;
     // what is in flight does not know that the pause is over, or the time
     while (isSpecial && this.underWay.has(key)) await this.underWay.ended(key);
-    await (this.underWay.adopt(key) ??
-      this.underWay.begin(key, async (flight) => {
-        await this.parts.permits.acquire();
-        return this.drive(run, name, flight, reason);
-      }));
+    for (let adopted = this.underWay.adopt(key); adopted; adopted = this.underWay.adopt(key)) {
+      try {
+        return await adopted;
+      } catch (error) {
+        // it waited here for a permit: now it waits because of this message
+        if (!(error instanceof GivenBack)) throw error;
+      }
+    }
+    await this.underWay.begin(key, async (flight) => {
+      await this.parts.permits.acquire();
+      return this.drive(run, name, flight, reason);
+    });
   }
 
   /** Whether a message about the turn has nothing left to cause. */
@@ -118,7 +123,12 @@ export class TurnProcessor {
     { continued, pausedUntil, isLastTry = false }: Reason,
   ): Promise<boolean> {
     const { claimer, outcomes, settler, rebuilder, clock } = this.parts;
-    let claimed: Claimed | undefined = continued && { kind: 'granted', run, grant: continued.grant, row: 'unread' };
+    let claimed: Claimed | undefined = continued?.grant && {
+      kind: 'granted',
+      run,
+      grant: continued.grant,
+      row: 'unread',
+    };
     let pending: TurnWrite | undefined;
     for (let floor = 0; ; claimed = undefined) {
       claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', { floor, pausedUntil, sent: !continued });
@@ -127,7 +137,7 @@ export class TurnProcessor {
       let answer: SettleAnswer;
       let record: TurnRecord;
       let fresh: TurnWrite | undefined;
-      let reserved = 0;
+      let reserved = NO_ROOM;
       let askedAt = 0;
       if (claimed.kind === 'settled') {
         // repeating the settle names what this turn fired and is still open: its messages may be owed
@@ -164,7 +174,7 @@ export class TurnProcessor {
         }
         if (outcome.isFirst) fresh = written;
         ({ record } = written);
-        reserved = this.reserve(run, record, grant.origin);
+        reserved = this.parts.reservations.reserve(run, record, grant.origin);
         askedAt = clock.now();
         answer = await this.settle(run, record, grant, reserved);
       }
@@ -176,7 +186,7 @@ export class TurnProcessor {
         await this.parts.beganToWait(run, name);
         return false;
       }
-      this.giveBack(reserved);
+      this.parts.reservations.cancel(reserved);
       if (answer.kind === 'closed') return true;
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
     }
@@ -195,11 +205,12 @@ export class TurnProcessor {
     return row && row.token > token ? row.token : undefined;
   }
 
-  private async settle(run: ActiveRun, record: TurnRecord, grant: Grant, claim: number): Promise<SettleAnswer> {
+  private async settle(run: ActiveRun, record: TurnRecord, grant: Grant, reserved: Reservation): Promise<SettleAnswer> {
     try {
+      const claim = reserved.permits + reserved.places;
       return await this.parts.settler.settle(run, record, { token: grant.token, origin: grant.origin, claim });
     } catch (error) {
-      this.giveBack(claim);
+      this.parts.reservations.cancel(reserved);
       throw error;
     }
   }
@@ -210,19 +221,20 @@ export class TurnProcessor {
     answer: Extract<SettleAnswer, { kind: 'accepted' }>,
     permit: HeldPermit,
     flight: Flight,
-    { reserved, askedAt, fresh }: { reserved: number; askedAt: number; fresh: TurnWrite | undefined },
+    { reserved, askedAt, fresh }: { reserved: Reservation; askedAt: number; fresh: TurnWrite | undefined },
   ): Promise<void> {
-    const { queue, finisher, activity, executor } = this.parts;
+    const { queue, finisher, activity, executor, ahead } = this.parts;
     if (fresh) executor.remember(run, fresh);
     activity.note(run.runId, answer.token);
-    let unused = reserved;
+    let continued = 0;
     for (const fired of answer.fired) {
       if (fired.token === undefined) continue;
-      unused--;
-      this.continueHere(run, fired, flight, { token: fired.token, askedAt }, fresh);
+      const isAhead = ++continued > reserved.permits;
+      this.continueHere(run, fired, flight, { token: fired.token, askedAt, isAhead }, fresh);
     }
-    if (reserved === 0) permit.release();
-    else permit.passOn(unused);
+    if (reserved.permits === 0) permit.release();
+    else permit.passOn(Math.max(0, reserved.permits - continued));
+    ahead.spare(reserved.places - Math.max(0, continued - reserved.permits));
     const elsewhere = answer.fired.filter(({ token }) => token === undefined);
     await Promise.all([publishTurns(queue, run, elsewhere), finisher.review(run, answer)]);
   }
@@ -232,14 +244,17 @@ export class TurnProcessor {
     run: ActiveRun,
     fired: FiredTurn,
     { anchor }: Flight,
-    { token, askedAt }: { token: number; askedAt: number },
+    { token, askedAt, isAhead }: { token: number; askedAt: number; isAhead: boolean },
     cause: TurnWrite | undefined,
   ): void {
     const name = { nodeId: fired.node, turn: fired.turn };
     const { passes, origin } = fired;
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
-    const continued = { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined };
-    const drive = (flight: Flight) => this.drive(run, name, flight, { continued });
+    const certain = { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined };
+    const drive = async (flight: Flight) => {
+      const isCertain = !isAhead || (await this.parts.ahead.permit(run.runId, fired, token));
+      return this.drive(run, name, flight, { continued: isCertain ? certain : {} });
+    };
     this.underWay.goOn(keyOf(run, name), { anchor, run, ready: fired }, drive);
   }
 
@@ -257,34 +272,6 @@ export class TurnProcessor {
     await finisher.review(run, counts);
     if (counts.unsent > 0) await unsent.send(run);
     return false;
-  }
-
-  /** Permits for targets that continue here, this turn's own not counted: it is passed on. */
-  private reserve(run: ActiveRun, record: TurnRecord, origin: Origin | undefined): number {
-    const { plan } = run;
-    const { permits } = this.parts;
-    const definitionOf = (id: string) => plan.nodes.get(id)?.definition;
-    const leads = plan.nodes.get(record.nodeId)?.leads.map(({ join }) => join) ?? [];
-    const following = [
-      ...record.taken.map(definitionOf),
-      ...(record.dynamicNodes ?? []),
-      ...(record.batch ? [{ uses: record.batch.uses }] : []),
-      // the next item stays here only if nobody waits: a large batch must leave room for other runs
-      ...(origin?.batch === undefined || permits.isWanted ? [] : [{ uses: usesOf(origin.batch) }]),
-    ];
-    const others = [...leads, ...(origin?.gather === undefined ? [] : [origin.gather])].map(definitionOf);
-    if (following.length === 0 || this.parts.stopping.aborted) return 0;
-    const isHere = (node: (typeof following)[number]) =>
-      node !== undefined && this.parts.abilities.lacks(run, node) === undefined;
-    if (![...following, ...others].every(isHere)) return 0;
-    const most = following.length + Math.min(record.batch?.items ?? 0, record.batch?.window ?? 0);
-    let reserved = 1;
-    while (reserved < most && permits.tryAcquire()) reserved++;
-    return reserved;
-  }
-
-  private giveBack(reserved: number): void {
-    for (let extra = reserved - 1; extra > 0; extra--) this.parts.permits.release();
   }
 }
 
@@ -313,10 +300,11 @@ export function attemptKey(runId: string, { nodeId, turn }: TurnName, retries: n
 
 /** A turn that was claimed by the settle that fired it. */
 interface Continued {
-  readonly grant: Grant;
+  /** Undefined: it may not hold any more. */
+  readonly grant?: Grant;
   /**
    * What the firing turn wrote, if it was executed here and nothing had been in the journal for it. A turn settles only
    * after its row is written, so it had not settled before and nothing that only it can fire has a row: no need to look.
    */
-  readonly cause: TurnWrite | undefined;
+  readonly cause?: TurnWrite | undefined;
 }

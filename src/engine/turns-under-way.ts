@@ -70,9 +70,9 @@ export class TurnsUnderWay {
     return overAt !== undefined && this.now() - overAt < DONE_KEPT_MS;
   }
 
-  /** Resolves when the turn is not on its way any more. */
+  /** Resolves when the turn is not on its way any more, whatever became of it. */
   async ended(key: string): Promise<void> {
-    await this.turns.get(key)?.end;
+    await this.turns.get(key)?.end.catch(() => undefined);
   }
 
   /** For a message about a turn that is on its way here, or was lately: when it is done. Undefined: it is neither. */

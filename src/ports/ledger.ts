@@ -1,5 +1,6 @@
 import type {
   ClaimAnswer,
+  ClaimRef,
   ClaimRequest,
   LedgerState,
   SettleAnswer,
@@ -34,6 +35,8 @@ export interface Ledger {
     leaseMs: number,
   ): Promise<RenewAnswer>;
   settle(runId: string, request: SettleRequest): Promise<SettleAnswer>;
+  /** Gives up claims that nothing was begun with: anybody may claim these turns now. Those that are another's by now stay so. */
+  giveBack(runId: string, claims: readonly ClaimRef[]): Promise<void>;
   /** Notes that these turns have messages now, which a settle or a rebuild has noted as turns that may have none. */
   sent(runId: string, turns: readonly TurnRef[]): Promise<void>;
   /**

@@ -46,6 +46,7 @@ export type LedgerCommand =
       readonly claim: number;
     }
   | { readonly kind: 'redeliver'; readonly pick: number }
+  | { readonly kind: 'giveBack'; readonly picks: readonly number[]; readonly token: TokenChoice }
   | { readonly kind: 'sent'; readonly picks: readonly number[] }
   | { readonly kind: 'rebuild'; readonly keep: number; readonly graceOver: boolean }
   | { readonly kind: 'end' };
@@ -108,6 +109,10 @@ const command: fc.Arbitrary<LedgerCommand> = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('redeliver' as const), pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('giveBack' as const), picks: fc.array(pick, { maxLength: 3 }), token }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('sent' as const), picks: fc.array(pick, { maxLength: 3 }) }) },
   {
     weight: 1,

@@ -58,6 +58,7 @@ export class History {
     else if (command.kind === 'renew') await this.renew(command);
     else if (command.kind === 'settle') await this.settle(command);
     else if (command.kind === 'redeliver') await this.tell(this.told[command.pick % Math.max(1, this.told.length)]);
+    else if (command.kind === 'giveBack') await this.giveBack(command);
     else if (command.kind === 'sent') await this.sent(command);
     else if (command.kind === 'rebuild') await this.rebuild(command);
     else {
@@ -124,6 +125,17 @@ export class History {
       const answer = await side.claim(request);
       return [ranks.claimAnswer(answer), answer.kind === 'granted' && answer.token > floor];
     });
+  }
+
+  private async giveBack({ picks, token }: Extract<LedgerCommand, { kind: 'giveBack' }>): Promise<void> {
+    const claimed = (await this.turns()).filter((t) => t.state === 'C');
+    const turns = picks.map((pick) => claimed[pick % Math.max(1, claimed.length)]).filter((t) => t !== undefined);
+    const any = picks[0] === undefined || picks[0] % 4 > 0 ? [] : [await this.pick(picks[0])];
+    await this.both((side, ranks) =>
+      side.giveBack(
+        [...turns, ...any].map((t) => ({ node: t.node, turn: t.turn, token: vary(token, this.real(t.token, ranks)) })),
+      ),
+    );
   }
 
   private async sent({ picks }: Extract<LedgerCommand, { kind: 'sent' }>): Promise<void> {

@@ -126,6 +126,44 @@ export function settleContract(open: OpenLedger): void {
       expect((await bench.ledger.read(run.runId)).counts()).toMatchObject({ tooManyTurnsAt: 'd' });
     });
 
+    describe('claims that are given back', () => {
+      it('leave the turns as they were, for anybody', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.diamond);
+        const { fired } = accepted(await run.pass('a', '1', { claim: 2 }));
+        const claims = fired.map(({ node, turn, token = 0 }) => ({ node, turn, token }));
+        await bench.ledger.giveBack(run.runId, claims);
+        const turns = (await bench.ledger.read(run.runId)).turns().filter(({ node }) => node !== 'a');
+        for (const turn of turns)
+          expect(turn).toMatchObject({ state: 'R', claims: 0, token: 0, worker: '', until: 0, unsent: true });
+        const other = granted(await run.claim('b', '1', { worker: 'w2', sent: true }));
+        expect(other).toMatchObject({ claims: 1 });
+        expect(other.token).toBeGreaterThan(Math.max(...claims.map(({ token }) => token)));
+        expect(await run.settle(other, 'b', '1', { worker: 'w2' })).toMatchObject({ open: 1, unsent: 1 });
+      });
+
+      it('are let be when they are not held any more', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+        const [b] = accepted(await run.pass('a', '1', { claim: 1 })).fired;
+        if (b?.token === undefined) throw new Error('nothing was claimed');
+        const mine = { node: 'b', turn: '1', token: b.token };
+        const again = granted(await run.claim('b'));
+        await bench.ledger.giveBack(run.runId, [mine, { ...mine, turn: 'never' }]);
+        expect(await run.settle(again, 'b')).toMatchObject({ kind: 'accepted' });
+        await bench.ledger.giveBack(run.runId, [{ ...mine, token: again.token }]);
+        expect(await run.claim('b')).toMatchObject({ kind: 'settled' });
+        await bench.ledger.giveBack(newRunId(), [mine]);
+      });
+
+      it('change nothing in a run that has ended', async () => {
+        const run = await LedgerRun.open(bench.ledger, SHAPES.chain);
+        const [b] = accepted(await run.pass('a', '1', { claim: 1 })).fired;
+        await bench.ledger.end(run.runId, 'cancelled');
+        await bench.ledger.giveBack(run.runId, [{ node: 'b', turn: '1', token: b?.token ?? 0 }]);
+        const states = (await bench.ledger.read(run.runId)).turns().map(({ node, state }) => [node, state]);
+        expect(states).toContainEqual(['b', 'C']);
+      });
+    });
+
     describe('turns that may have no message', () => {
       const unsent = async ({ runId }: LedgerRun) =>
         (await bench.ledger.read(runId))

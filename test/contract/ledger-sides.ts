@@ -2,6 +2,7 @@ import { PASS_SEP, SEP } from '../../src/core/ledger-fields.js';
 import {
   LedgerState,
   type ClaimAnswer,
+  type ClaimRef,
   type ClaimRequest,
   type SettleAnswer,
   type SettleRequest,
@@ -21,6 +22,7 @@ export interface HistorySide {
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   renew(node: string, turn: string, worker: string, token: number, leaseMs: number): Promise<string>;
   settle(request: SettleRequest): Promise<SettleAnswer>;
+  giveBack(claims: readonly ClaimRef[]): Promise<void>;
   sent(turns: readonly TurnRef[]): Promise<void>;
   end(status: string): Promise<void>;
   read(): Promise<LedgerState>;
@@ -39,6 +41,7 @@ export function ledgerSide(ledger: Ledger, runId: string): HistorySide {
     claim: (request) => ledger.claim(runId, request),
     renew: (...args) => ledger.renew(runId, ...args),
     settle: (request) => ledger.settle(runId, request),
+    giveBack: (claims) => ledger.giveBack(runId, claims),
     sent: (turns) => ledger.sent(runId, turns),
     end: async (status) => void (await ledger.end(runId, status)),
     read: () => ledger.read(runId),
@@ -64,6 +67,7 @@ export function referenceSide(): HistorySide {
     claim: async (request) => state.claim(request, tick()),
     renew: async (node, turn, worker, token, leaseMs) => state.renew(node, turn, worker, token, leaseMs, tick()),
     settle: async (request) => state.settle(request, tick()),
+    giveBack: async (claims) => state.giveBack(claims),
     sent: async (turns) => state.sent(turns),
     end: async (status) => void state.close(status),
     read: async () => new LedgerState(new Map(state.fields)),

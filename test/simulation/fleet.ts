@@ -38,6 +38,8 @@ const OPTIONS = {
 
 /** The seed chooses how long turns go on without a message; 0: not at all. */
 const EMIT_DELAYS_MS = [400, 400, 50, 2_000, 0] as const;
+/** With few, branches wait for a permit, some in vain. */
+const CONCURRENCIES = [1, 3, 1, 2] as const;
 
 /** A place in the fleet: when its process dies, another takes the place. */
 export interface Slot {
@@ -68,6 +70,7 @@ export class Fleet {
   onReplaced: ((gone: SimulatedProcess) => void) | undefined;
   isOpen = true;
   private readonly emitDelayMs: number;
+  private readonly concurrency: number;
   /** What processes are started with from now on. */
   code: Code;
 
@@ -77,6 +80,7 @@ export class Fleet {
   ) {
     this.code = options.code ?? 'first';
     this.emitDelayMs = EMIT_DELAYS_MS[world.seed % EMIT_DELAYS_MS.length] ?? 0;
+    this.concurrency = CONCURRENCIES[world.seed % CONCURRENCIES.length] ?? 1;
     for (const role of ['worker', 'client'] as const)
       for (let index = 1; index <= options[`${role}s`]; index++)
         this.slots.push({ role, index, process: this.spawn(role, index, 1), lives: 1, code: this.code });
@@ -139,7 +143,10 @@ export class Fleet {
         registry: registryOf(options.lab(self), this.code),
         blueprints: { ...options.blueprints(this.code) },
       },
-      options: { ...OPTIONS, worker: { ...OPTIONS.worker, emitDelayMs: this.emitDelayMs } },
+      options: {
+        ...OPTIONS,
+        worker: { ...OPTIONS.worker, emitDelayMs: this.emitDelayMs, concurrency: this.concurrency },
+      },
     }));
     if (role === 'client') return process;
     void process.engine.worker.start();

@@ -4,6 +4,7 @@ import type { RunStatus } from '../../src/core/run.js';
 import { Abilities } from '../../src/engine/abilities.js';
 import { Anchor } from '../../src/engine/anchor.js';
 import { BlueprintCatalog } from '../../src/engine/blueprint-catalog.js';
+import { GivenBack } from '../../src/engine/claimed-ahead.js';
 import { Rebuilder } from '../../src/engine/rebuilder.js';
 import { TurnsUnderWay } from '../../src/engine/turns-under-way.js';
 import { UnknownTurn } from '../../src/engine/unknown-turn.js';
@@ -66,6 +67,19 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       const goOn: TurnsUnderWay['goOn'] = Reflect.get(TurnsUnderWay.prototype, 'goOn');
       TurnsUnderWay.prototype.goOn = function (key, turn, drive) {
         goOn.call(this, key, { ...turn, anchor: new Anchor() }, drive);
+      };
+    },
+  },
+
+  'a turn that is given back gets no message': {
+    sabotage: () => {
+      const goOn: TurnsUnderWay['goOn'] = Reflect.get(TurnsUnderWay.prototype, 'goOn');
+      TurnsUnderWay.prototype.goOn = function (key, turn, drive) {
+        const given = (error: unknown) => {
+          if (error instanceof GivenBack) return true;
+          throw error;
+        };
+        goOn.call(this, key, turn, (flight) => drive(flight).catch(given));
       };
     },
   },

@@ -3,6 +3,7 @@ import { DEFAULT_OPTIONS } from '../../src/composition/default-options.js';
 import { MemoryServers } from '../../src/drivers/memory/memory-servers.js';
 import { SystemIds } from '../../src/drivers/system/system-ids.js';
 import { Engine, type EngineDrivers } from '../../src/engine/engine.js';
+import type { EngineOptions } from '../../src/engine/engine-options.js';
 import { MortalClock } from './mortal-clock.js';
 import { RecordingLogger } from './recording-logger.js';
 
@@ -33,6 +34,7 @@ export class Fleet {
   async process(
     intercept: Intercept = (_call, _args, make) => make(),
     blueprints = this.blueprints,
+    settings: Partial<EngineOptions['worker']> = {},
   ): Promise<FleetProcess> {
     const logger = new RecordingLogger();
     const given = this.servers.drivers(logger);
@@ -48,7 +50,7 @@ export class Fleet {
       logger,
     };
     for (const part of [drivers.queue, drivers.store, drivers.ledger, drivers.signals]) await part.connect();
-    const worker = { ...DEFAULT_OPTIONS.worker, leaseMs: this.leaseMs, livenessMs: this.leaseMs };
+    const worker = { ...DEFAULT_OPTIONS.worker, leaseMs: this.leaseMs, livenessMs: this.leaseMs, ...settings };
     const engine = new Engine(drivers, {
       runtime: {
         ...this.runtime,

@@ -1,6 +1,7 @@
 import {
   LedgerState,
   type ClaimAnswer,
+  type ClaimRef,
   type ClaimRequest,
   type SettleAnswer,
   type SettleRequest,
@@ -82,6 +83,10 @@ export class MemoryLedger implements Ledger {
 
   async settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
     return this.run(runId).settle(request, this.time());
+  }
+
+  async giveBack(runId: string, claims: readonly ClaimRef[]): Promise<void> {
+    this.data.runs.get(runId)?.giveBack(claims);
   }
 
   async sent(runId: string, turns: readonly TurnRef[]): Promise<void> {

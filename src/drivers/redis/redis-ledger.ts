@@ -1,6 +1,7 @@
 import {
   LedgerState,
   type ClaimAnswer,
+  type ClaimRef,
   type ClaimRequest,
   type SettleAnswer,
   type SettleRequest,
@@ -88,6 +89,11 @@ export class RedisLedger implements Ledger {
     const key = this.keys.run(runId);
     const args = [settlement, token, worker, leaseMs, claim, maxTurns, this.runTtlMs];
     return decodeSettle(await this.script('settle', key, ...args));
+  }
+
+  async giveBack(runId: string, claims: readonly ClaimRef[]): Promise<void> {
+    const held = claims.flatMap(({ node, turn, token }) => [node, turn, String(token)]);
+    await this.script('giveBack', this.keys.run(runId), held);
   }
 
   async sent(runId: string, turns: readonly TurnRef[]): Promise<void> {

@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { CLAIM } from './scripts/claim.js';
 import { ELECT } from './scripts/elect.js';
 import { END } from './scripts/end.js';
+import { GIVE_BACK } from './scripts/give-back.js';
 import { IDLE } from './scripts/idle.js';
 import { INCREMENT } from './scripts/increment.js';
 import { INSTALL } from './scripts/install.js';
@@ -19,6 +20,7 @@ const SCRIPTS = {
   claim: { numberOfKeys: 1, lua: CLAIM },
   renew: { numberOfKeys: 1, lua: RENEW },
   settle: { numberOfKeys: 1, lua: SETTLE },
+  giveBack: { numberOfKeys: 1, lua: GIVE_BACK },
   sent: { numberOfKeys: 1, lua: SENT },
   install: { numberOfKeys: 2, lua: INSTALL },
   lock: { numberOfKeys: 2, lua: LOCK },
