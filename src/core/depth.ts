@@ -1,27 +1,43 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const OPEN = new Set([0x5b, 0x7b]);
-const CLOSE = new Set([0x5d, 0x7d]);
+const SQUARE_OPEN = 0x5b;
+const SQUARE_CLOSE = 0x5d;
+const CURLY_OPEN = 0x7b;
+const CURLY_CLOSE = 0x7d;
 /** A value with more parts is not searched to its end: it is only asked after something else went wrong. */
 const MOST_PARTS = 1_000_000;
 
 /** Whether JSON text nests arrays and objects deeper than so many levels. Text that is no JSON may give any answer. */
 export function isTextDeeperThan(text: string, levels: number): boolean {
-  // each level takes two brackets
-  if (text.length <= levels * 2) return false;
+  // each level takes two brackets; most texts have few, and every output is looked at
+  if (text.length <= levels * 2 || !hasMoreBrackets(text, levels)) return false;
   let depth = 0;
-  let isString = false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (isString) {
-      if (code === BACKSLASH) i++;
-      else if (code === QUOTE) isString = false;
-    } else if (code === QUOTE) isString = true;
-    else if (OPEN.has(code)) {
+    if (code === QUOTE) i = endOfString(text, i);
+    else if (code === SQUARE_OPEN || code === CURLY_OPEN) {
       if (++depth > levels) return true;
-    } else if (CLOSE.has(code)) depth--;
+    } else if (code === SQUARE_CLOSE || code === CURLY_CLOSE) depth--;
   }
   return false;
+}
+
+/** Whether more than so many brackets are opened, those in strings counted. */
+function hasMoreBrackets(text: string, most: number): boolean {
+  let count = 0;
+  for (const bracket of ['[', '{'])
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) if (++count > most) return true;
+  return false;
+}
+
+/** Where the string ends that begins here. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+  return text.length;
 }
 
 /** Whether a value nests deeper than so many levels; false for one that holds itself. Needs no stack. */
