@@ -27,6 +27,8 @@ import type { RunStarter, StartOptions } from './run-starter.js';
 import { childRunIdOf, failureOf, handOver, initialContext, type SubflowParams } from './subflow-values.js';
 import type { WaitEnding, WaitingTurns } from './waiting-turns.js';
 
+const ENDS_AT_ONCE = 16;
+
 export interface ChildRunParts {
   readonly flowcraft: FlowcraftRuntime;
   readonly runs: ActiveRuns;
@@ -138,11 +140,20 @@ export class ChildRuns {
 
   /** The child runs of turns that were interrupted by the end of their run end with it. */
   async cutShort(run: ActiveRun, { executing, waiting }: Interrupted): Promise<void> {
-    const begun = executing.map(({ nodeId, turn }) =>
+    // of a node that was added to the run only its creator's row tells what it is
+    const mayBegin = executing.filter(({ nodeId }) => {
+      const uses = run.plan.nodes.get(nodeId)?.definition.uses;
+      return uses === undefined || uses === SUBFLOW;
+    });
+    const begun = mayBegin.map(({ nodeId, turn }) =>
       childRunIdOf({ runId: run.runId, nodeId, turn, rootRunId: run.executionId, attempt: 1 }),
     );
     const waitedFor = waiting.flatMap(({ awaiting }) => awaiting?.childRunId ?? []);
-    for (const childRunId of [...begun, ...waitedFor]) await this.endOrphan(run.runId, childRunId);
+    const all = [...begun, ...waitedFor];
+    for (let from = 0; from < all.length; from += ENDS_AT_ONCE)
+      await Promise.all(
+        all.slice(from, from + ENDS_AT_ONCE).map((childRunId) => this.endOrphan(run.runId, childRunId)),
+      );
   }
 
   /**

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { TurnRef } from '../core/ledger-calls.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -12,15 +13,17 @@ export class GivenBack extends Error {}
 const LOOKS = 4;
 /** Where turns waited in vain, nodes are slow: for so many times the wait nothing is claimed ahead. */
 const REST = 8;
+/** A run that was seen to be open so lately is taken to be open: nodes of it that run hear of its end much later at times. */
+const SEEN_MS = 500;
+const RUNS_SEEN = 2_000;
 
 interface Waiting {
   readonly runId: string;
   readonly turn: TurnRef;
   readonly token: number;
   readonly since: number;
-  readonly settle: (isGranted: boolean) => void;
-  /** False: the permit is granted already. */
-  readonly withdraw: () => boolean;
+  readonly settle: (answer: 'certain' | 'doubtful' | 'given back') => void;
+  readonly withdraw: () => void;
   isDoubtful: boolean;
 }
 
@@ -32,7 +35,7 @@ export interface AheadParts {
   readonly logger: Logger;
   /** At most so many turns wait at a time. */
   readonly most: number;
-  /** So long a turn waits. 0: nothing is claimed ahead. */
+  /** So long a turn waits; far less than a claim holds. 0: nothing is claimed ahead. */
   readonly waitMs: number;
   readonly stopping: AbortSignal;
 }
@@ -43,6 +46,8 @@ export interface AheadParts {
  */
 export class ClaimedAhead {
   private readonly waiting = new Set<Waiting>();
+  /** When each run was last seen to be open. */
+  private readonly seen = new LRUCache<string, number>({ max: RUNS_SEEN });
   private promised = 0;
   private restUntil = 0;
   private cancelLook: (() => void) | undefined;
@@ -69,35 +74,58 @@ export class ClaimedAhead {
   }
 
   /**
-   * Waits for a permit. False: the run may have ended meanwhile, so the claim has to be asked for anew.
+   * Waits for a permit. False: the run may have ended meanwhile, or the claim be another's, so it has to be asked for anew.
    * @throws GivenBack if none came in time, or the worker stops: the claim is given up then
    */
   async permit(runId: string, turn: TurnRef, token: number): Promise<boolean> {
-    const { permits, clock, stopping, waitMs } = this.parts;
+    const { permits, stopping } = this.parts;
     try {
       if (!stopping.aborted && permits.tryAcquire()) return true;
-      let isDoubtful = false;
-      const isGranted = await new Promise<boolean>((settle) => {
-        const withdraw = permits.request(() => {
-          this.waiting.delete(own);
-          ({ isDoubtful } = own);
-          settle(true);
-        });
-        const own: Waiting = { runId, turn, token, since: clock.now(), settle, withdraw, isDoubtful };
-        this.waiting.add(own);
-        if (stopping.aborted) void this.giveBack([own]);
-        else this.cancelLook ??= clock.after(waitMs / LOOKS, this.look);
-      });
-      if (!isGranted) throw new GivenBack('No permit came in time.');
-      return !isDoubtful;
+      const answer = await this.wait(runId, turn, token);
+      if (answer === 'given back') throw new GivenBack('No permit came in time.');
+      return answer === 'certain';
     } finally {
       this.promised--;
     }
   }
 
+  /** A turn of the run has settled just now. */
+  sawOpen(runId: string): void {
+    if (this.waiting.size > 0) this.seen.set(runId, this.parts.clock.now());
+  }
+
   /** The run has ended, or an earlier attempt of it has. */
   doubt(runId: string): void {
     for (const one of this.waiting) if (one.runId === runId) one.isDoubtful = true;
+  }
+
+  private wait(runId: string, turn: TurnRef, token: number): Promise<Parameters<Waiting['settle']>[0]> {
+    const { permits, clock, stopping, waitMs } = this.parts;
+    return new Promise((settle) => {
+      const granted = () => {
+        this.waiting.delete(own);
+        settle(this.isCertain(own) ? 'certain' : 'doubtful');
+      };
+      const own: Waiting = {
+        runId,
+        turn,
+        token,
+        since: clock.now(),
+        settle,
+        withdraw: permits.request(granted),
+        isDoubtful: false,
+      };
+      this.waiting.add(own);
+      if (stopping.aborted) void this.giveBack([own]);
+      else this.cancelLook ??= clock.after(waitMs / LOOKS, this.look);
+    });
+  }
+
+  private isCertain({ runId, since, isDoubtful }: Waiting): boolean {
+    const now = this.parts.clock.now();
+    // a process that was paused finds its permits before its timers
+    const isHeld = now - since <= this.parts.waitMs;
+    return isHeld && !isDoubtful && now - Math.max(since, this.seen.get(runId) ?? 0) <= SEEN_MS;
   }
 
   private readonly look = (): void => {
@@ -114,7 +142,8 @@ export class ClaimedAhead {
   private async giveBack(turns: readonly Waiting[]): Promise<void> {
     const byRun = new Map<string, Waiting[]>();
     for (const one of turns) {
-      if (!this.waiting.delete(one) || !one.withdraw()) continue;
+      this.waiting.delete(one);
+      one.withdraw();
       const ofRun = byRun.get(one.runId);
       if (ofRun) ofRun.push(one);
       else byRun.set(one.runId, [one]);
@@ -131,6 +160,6 @@ export class ClaimedAhead {
       // the claims run out, or are taken over when this worker is gone
       logger.warn('Claims could not be given back.', { runId, error });
     }
-    for (const { settle } of turns) settle(false);
+    for (const { settle } of turns) settle('given back');
   }
 }

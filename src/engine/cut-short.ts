@@ -9,6 +9,9 @@ import type { RunStore } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { Persistence } from './persistence.js';
 
+/** Of a wide run thousands of turns may have been claimed. */
+const WRITES_AT_ONCE = 100;
+
 export interface CutShortParts {
   readonly store: RunStore;
   readonly ledger: Ledger;
@@ -21,7 +24,7 @@ export interface CutShortParts {
 export interface Interrupted {
   /** Above all tokens of the run. */
   readonly stamp: number;
-  /** Turns that were executing. */
+  /** Turns that were executing, or about to. */
   readonly executing: readonly { readonly nodeId: string; readonly turn: string }[];
   /** Turns that waited. */
   readonly waiting: readonly TurnRecord[];
@@ -48,7 +51,12 @@ export async function cutShort(parts: CutShortParts, run: ActiveRun, stamp: numb
   const cancelled = [...executing, ...waiting.filter((row) => row.status === 'awaiting')].map((row): TurnRecord => {
     return { ...row, status: 'cancelled', token: highest, endedAt: clock.now() };
   });
-  for (const record of cancelled) await persistence.until(() => store.write({ runId, record, values: [] }), { runId });
+  for (let from = 0; from < cancelled.length; from += WRITES_AT_ONCE) {
+    const some = cancelled.slice(from, from + WRITES_AT_ONCE);
+    await Promise.all(
+      some.map((record) => persistence.until(() => store.write({ runId, record, values: [] }), { runId })),
+    );
+  }
   return { stamp: highest, executing, waiting };
 }
 

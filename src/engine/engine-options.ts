@@ -78,3 +78,12 @@ export interface ReconcilerSettings {
 export function emitDelayOf({ worker: { emitDelayMs, maxHoldMs } }: EngineOptions): number {
   return Math.min(emitDelayMs, maxHoldMs / 2);
 }
+
+/** At most so many turns wait for each permit that a worker has ... */
+export const AHEAD_PER_PERMIT = 4;
+const MOST_AHEAD_MS = 1_500;
+
+/** ... and so long. With a message for each turn they need not wait: it may go to another worker. */
+export function aheadWaitOf({ worker: { emitDelayMs, leaseMs } }: EngineOptions): number {
+  return emitDelayMs === 0 ? 0 : Math.min(leaseMs / 8, MOST_AHEAD_MS);
+}

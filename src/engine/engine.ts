@@ -25,7 +25,7 @@ import { BlueprintCatalog } from './blueprint-catalog.js';
 import { ClaimedAhead } from './claimed-ahead.js';
 import { Client } from './client.js';
 import { ClientCalls } from './client-calls.js';
-import { emitDelayOf, type EngineOptions } from './engine-options.js';
+import { AHEAD_PER_PERMIT, aheadWaitOf, type EngineOptions } from './engine-options.js';
 import { Finisher } from './finisher.js';
 import { FlowcraftRuntime } from './flowcraft-runtime.js';
 import { EngineJobHandler } from './job-handler.js';
@@ -237,8 +237,8 @@ export class Engine {
       persistence,
       clock,
       logger,
-      most: options.worker.concurrency * 4,
-      waitMs: emitDelayOf(options) === 0 ? 0 : options.worker.leaseMs / 8,
+      most: options.worker.concurrency * AHEAD_PER_PERMIT,
+      waitMs: aheadWaitOf(options),
       stopping: stopping.signal,
     });
     const unsent = new UnsentTurns(queue, ledger, runs, rebuilder, persistence, clock);

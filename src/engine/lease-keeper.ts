@@ -103,8 +103,10 @@ export class LeaseKeeper {
   }
 
   private async renewAll(): Promise<void> {
-    const due = this.clock.now() - this.leaseMs / 3;
-    const claims = [...this.held.values()].filter((claim) => claim.since <= due && !claim.controller.signal.aborted);
+    const due = this.clock.now() + (this.leaseMs * 2) / 3;
+    const claims = [...this.held.values()].filter(
+      (claim) => claim.validUntil <= due && !claim.controller.signal.aborted,
+    );
     await Promise.all(claims.map((claim) => this.renew(claim)));
   }
 

@@ -4,17 +4,52 @@ import type { Origin } from '../core/settlement.js';
 import type { Abilities } from './abilities.js';
 import type { ActiveRun } from './active-run.js';
 import type { ClaimedAhead } from './claimed-ahead.js';
-import type { Permits } from './permits.js';
+import type { HeldPermit, Permits } from './permits.js';
 
 /** Room for turns that a settle may fire: so many are claimed in the same call. */
-export interface Reservation {
-  /** The settling turn's own, which is passed on, and others. */
-  readonly permits: number;
-  /** Places of turns that wait for a permit. */
-  readonly places: number;
-}
+export class Reservation {
+  private readonly hadPermits: boolean;
 
-export const NO_ROOM: Reservation = { permits: 0, places: 0 };
+  /**
+   * @param permits the settling turn's own, which is passed on, and others
+   * @param places of turns that wait for a permit
+   */
+  constructor(
+    private readonly free: Permits,
+    private readonly ahead: ClaimedAhead,
+    private permits = 0,
+    private places = 0,
+  ) {
+    this.hadPermits = permits > 0;
+  }
+
+  get size(): number {
+    return this.permits + this.places;
+  }
+
+  /** Room for one turn. True: with a permit, false: in the line for one. */
+  take(): boolean {
+    if (this.permits > 0) {
+      this.permits--;
+      return true;
+    }
+    this.places--;
+    return false;
+  }
+
+  /** What nobody has taken is free again, and so is the settling turn's own permit, unless it was passed on. */
+  close(own: HeldPermit): void {
+    if (this.hadPermits) own.passOn(this.permits);
+    else own.release();
+    this.ahead.spare(this.places);
+  }
+
+  /** Nothing fired: all is free again but the settling turn's own permit. */
+  cancel(): void {
+    for (let extra = this.permits - 1; extra > 0; extra--) this.free.release();
+    this.ahead.spare(this.places);
+  }
+}
 
 /** Decides what goes on here, before it is known how much of it fires. */
 export class Reservations {
@@ -39,21 +74,15 @@ export class Reservations {
       ...(origin?.batch === undefined || permits.isWanted ? [] : [{ uses: usesOf(origin.batch) }]),
     ];
     const others = [...leads, ...(origin?.gather === undefined ? [] : [origin.gather])].map(definitionOf);
-    if (following.length === 0 || this.stopping.aborted) return NO_ROOM;
+    if (following.length === 0 || this.stopping.aborted) return new Reservation(permits, ahead);
     const isHere = (node: (typeof following)[number]) =>
       node !== undefined && this.abilities.lacks(run, node) === undefined;
-    if (![...following, ...others].every(isHere)) return NO_ROOM;
+    if (![...following, ...others].every(isHere)) return new Reservation(permits, ahead);
     const most = following.length + Math.min(record.batch?.items ?? 0, record.batch?.window ?? 0);
     let reserved = 1;
     while (reserved < most && permits.tryAcquire()) reserved++;
     // messages of added nodes spread over the fleet, those of others come back to the worker that has the run
     const isShared = record.batch !== undefined || record.dynamicNodes !== undefined || origin?.batch !== undefined;
-    return { permits: reserved, places: isShared ? 0 : ahead.reserve(most - reserved) };
-  }
-
-  /** Nothing fired. The turn's own permit is left to the turn. */
-  cancel({ permits, places }: Reservation): void {
-    for (let extra = permits - 1; extra > 0; extra--) this.permits.release();
-    this.ahead.spare(places);
+    return new Reservation(permits, ahead, reserved, isShared ? 0 : ahead.reserve(most - reserved));
   }
 }

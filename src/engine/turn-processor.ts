@@ -15,7 +15,7 @@ import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
-import { NO_ROOM, type Reservation, type Reservations } from './reservations.js';
+import type { Reservation, Reservations } from './reservations.js';
 import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
 import type { TurnExecutor } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
@@ -64,7 +64,7 @@ export class TurnProcessor {
       clock,
       logger,
       emitDelayMs: emitDelayOf(options),
-      publish: ({ run, ready }) => publishTurns(queue, run, [ready], true),
+      publish: ({ run, ready }, goesOn) => publishTurns(queue, run, [ready], goesOn),
       sent: ({ run: { runId }, ready }) => persistence.until(() => ledger.sent(runId, [ready]), { runId }),
     });
   }
@@ -80,17 +80,19 @@ export class TurnProcessor {
     const isSpecial = reason.pausedUntil !== undefined || reason.isLastTry === true;
     // what is in flight does not know that the pause is over, or the time
     while (isSpecial && this.underWay.has(key)) await this.underWay.ended(key);
-    for (let adopted = this.underWay.adopt(key); adopted; adopted = this.underWay.adopt(key)) {
+    while (true) {
+      const adopted = this.underWay.adopt(key);
+      if (!adopted) break;
       try {
         return await adopted;
       } catch (error) {
-        // it waited here for a permit: now it waits because of this message
+        // it waited here in vain: now it waits because of this message
         if (!(error instanceof GivenBack)) throw error;
       }
     }
     await this.underWay.begin(key, async (flight) => {
       await this.parts.permits.acquire();
-      return this.drive(run, name, flight, reason);
+      return this.drive(run, name, flight, { ...reason, hasMessage: true });
     });
   }
 
@@ -120,10 +122,10 @@ export class TurnProcessor {
     name: TurnName,
     permit: HeldPermit,
     flight: Flight,
-    { continued, pausedUntil, isLastTry = false }: Reason,
+    { hasMessage, continued, pausedUntil, isLastTry = false }: Reason,
   ): Promise<boolean> {
     const { claimer, outcomes, settler, rebuilder, clock } = this.parts;
-    let claimed: Claimed | undefined = continued?.grant && {
+    let claimed: Claimed | undefined = continued && {
       kind: 'granted',
       run,
       grant: continued.grant,
@@ -131,13 +133,13 @@ export class TurnProcessor {
     };
     let pending: TurnWrite | undefined;
     for (let floor = 0; ; claimed = undefined) {
-      claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', { floor, pausedUntil, sent: !continued });
+      claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', { floor, pausedUntil, sent: hasMessage });
       if (claimed.kind === 'dropped') return true;
       if (claimed.kind === 'awaiting') return this.review(run, name);
       let answer: SettleAnswer;
       let record: TurnRecord;
       let fresh: TurnWrite | undefined;
-      let reserved = NO_ROOM;
+      let reserved: Reservation | undefined;
       let askedAt = 0;
       if (claimed.kind === 'settled') {
         // repeating the settle names what this turn fired and is still open: its messages may be owed
@@ -186,7 +188,7 @@ export class TurnProcessor {
         await this.parts.beganToWait(run, name);
         return false;
       }
-      this.parts.reservations.cancel(reserved);
+      reserved?.cancel();
       if (answer.kind === 'closed') return true;
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
     }
@@ -207,10 +209,10 @@ export class TurnProcessor {
 
   private async settle(run: ActiveRun, record: TurnRecord, grant: Grant, reserved: Reservation): Promise<SettleAnswer> {
     try {
-      const claim = reserved.permits + reserved.places;
-      return await this.parts.settler.settle(run, record, { token: grant.token, origin: grant.origin, claim });
+      const { token, origin } = grant;
+      return await this.parts.settler.settle(run, record, { token, origin, claim: reserved.size });
     } catch (error) {
-      this.parts.reservations.cancel(reserved);
+      reserved.cancel();
       throw error;
     }
   }
@@ -221,20 +223,19 @@ export class TurnProcessor {
     answer: Extract<SettleAnswer, { kind: 'accepted' }>,
     permit: HeldPermit,
     flight: Flight,
-    { reserved, askedAt, fresh }: { reserved: Reservation; askedAt: number; fresh: TurnWrite | undefined },
+    { reserved, askedAt, fresh }: { reserved: Reservation | undefined; askedAt: number; fresh: TurnWrite | undefined },
   ): Promise<void> {
     const { queue, finisher, activity, executor, ahead } = this.parts;
     if (fresh) executor.remember(run, fresh);
     activity.note(run.runId, answer.token);
-    let continued = 0;
+    ahead.sawOpen(run.runId);
     for (const fired of answer.fired) {
-      if (fired.token === undefined) continue;
-      const isAhead = ++continued > reserved.permits;
+      if (fired.token === undefined || !reserved) continue;
+      const isAhead = !reserved.take();
       this.continueHere(run, fired, flight, { token: fired.token, askedAt, isAhead }, fresh);
     }
-    if (reserved.permits === 0) permit.release();
-    else permit.passOn(Math.max(0, reserved.permits - continued));
-    ahead.spare(reserved.places - Math.max(0, continued - reserved.permits));
+    if (reserved) reserved.close(permit);
+    else permit.release();
     const elsewhere = answer.fired.filter(({ token }) => token === undefined);
     await Promise.all([publishTurns(queue, run, elsewhere), finisher.review(run, answer)]);
   }
@@ -253,7 +254,7 @@ export class TurnProcessor {
     const certain = { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined };
     const drive = async (flight: Flight) => {
       const isCertain = !isAhead || (await this.parts.ahead.permit(run.runId, fired, token));
-      return this.drive(run, name, flight, { continued: isCertain ? certain : {} });
+      return this.drive(run, name, flight, { hasMessage: false, ...(isCertain ? { continued: certain } : {}) });
     };
     this.underWay.goOn(keyOf(run, name), { anchor, run, ready: fired }, drive);
   }
@@ -277,6 +278,7 @@ export class TurnProcessor {
 
 /** Why a turn is looked at: it continues here, or a message asks for it. */
 interface Reason extends MessageReason {
+  readonly hasMessage: boolean;
   readonly continued?: Continued;
 }
 
@@ -300,11 +302,10 @@ export function attemptKey(runId: string, { nodeId, turn }: TurnName, retries: n
 
 /** A turn that was claimed by the settle that fired it. */
 interface Continued {
-  /** Undefined: it may not hold any more. */
-  readonly grant?: Grant;
+  readonly grant: Grant;
   /**
    * What the firing turn wrote, if it was executed here and nothing had been in the journal for it. A turn settles only
    * after its row is written, so it had not settled before and nothing that only it can fire has a row: no need to look.
    */
-  readonly cause?: TurnWrite | undefined;
+  readonly cause: TurnWrite | undefined;
 }

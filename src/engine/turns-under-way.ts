@@ -35,8 +35,8 @@ export interface UnderWayParts {
   readonly logger: Logger;
   /** A turn that goes on here gets a message after so long. */
   readonly emitDelayMs: number;
-  /** Sends the message of a turn; resolves when it is durable. */
-  readonly publish: (turn: UnsentTurn) => Promise<void>;
+  /** Sends the message of a turn, which goes on here or does not; resolves when it is durable. */
+  readonly publish: (turn: UnsentTurn, goesOn: boolean) => Promise<void>;
   /** Notes that the turn has a message. Nothing depends on it but how many messages are sent in vain later. */
   readonly sent: (turn: UnsentTurn) => Promise<void>;
 }
@@ -132,7 +132,7 @@ export class TurnsUnderWay {
         this.turns.delete(key);
         const unsent = anchor.turns.get(key);
         // its message brings it back
-        if (unsent) this.send(key, unsent, anchor);
+        if (unsent) this.send(key, unsent, anchor, false);
         else anchor.release(this.now());
         throw error;
       },
@@ -161,14 +161,14 @@ export class TurnsUnderWay {
     const { anchor } = turn;
     turn.anchor = new Anchor();
     turn.anchor.hold();
-    this.send(key, turn, anchor);
+    this.send(key, turn, anchor, true);
   }
 
   /** The anchor stands for the turn until the message is durable. */
-  private send(key: string, turn: UnsentTurn, anchor: Anchor): void {
+  private send(key: string, turn: UnsentTurn, anchor: Anchor, goesOn: boolean): void {
     anchor.remove(key);
     const sending = this.parts
-      .publish(turn)
+      .publish(turn, goesOn)
       .then(
         () => {
           anchor.release(this.now());

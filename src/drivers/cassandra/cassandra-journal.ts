@@ -44,12 +44,8 @@ export class CassandraJournal {
     const stamp = this.session.stamp(record.token);
     if (ahead) await this.writeAhead(runId, ahead, stamp);
     const statements: Statement[] = [{ query: this.insertCql, params: turnParams(runId, record, stamp) }];
-    let characters = record.output?.length ?? 0;
-    for (const value of values) {
-      statements.push(valueStatement(this.valueCql, runId, value, stamp));
-      characters += value.value?.length ?? 0;
-    }
-    await this.groups.add(runId, statements, characters);
+    for (const value of values) statements.push(valueStatement(this.valueCql, runId, value, stamp));
+    await this.groups.add(runId, statements);
   }
 
   private async writeAhead(runId: string, values: readonly ValueWrite[], stamp: Stamp): Promise<void> {

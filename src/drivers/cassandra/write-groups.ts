@@ -25,7 +25,8 @@ export class WriteGroups {
   constructor(private readonly write: (statements: readonly Statement[]) => Promise<void>) {}
 
   /** @throws what `write` throws for these statements */
-  async add(partition: string, statements: readonly Statement[], characters: number): Promise<void> {
+  async add(partition: string, statements: readonly Statement[]): Promise<void> {
+    const characters = charactersIn(statements);
     let group = this.open.get(partition);
     if (
       group &&
@@ -67,4 +68,10 @@ export class WriteGroups {
     process.nextTick(close);
     return group;
   }
+}
+
+function charactersIn(statements: readonly Statement[]): number {
+  let sum = 0;
+  for (const { params } of statements) for (const param of params) if (typeof param === 'string') sum += param.length;
+  return sum;
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { NodeContext, WorkflowBlueprint } from 'flowcraft';
 import { UnavailableError } from '../../../src/core/errors.js';
 import { ClaimedAhead, GivenBack } from '../../../src/engine/claimed-ahead.js';
@@ -123,6 +123,24 @@ describe('turns that are claimed ahead of a permit', () => {
     expect(await a).toBe('doubtful');
     permits.release();
     expect(await b).toBe('certain');
+  });
+
+  it('are not certain after half a second in which nothing of their run has settled here', async () => {
+    const [a, b] = [wait('a'), wait('b', 'other')];
+    clock.advance(400);
+    ahead.sawOpen('r');
+    clock.advance(200);
+    permits.release();
+    permits.release();
+    expect([await a, await b]).toEqual(['certain', 'doubtful']);
+  });
+
+  it('are not certain where the process has slept', async () => {
+    const a = wait('a');
+    jest.spyOn(clock, 'now').mockReturnValue(clock.now() + 60_000);
+    ahead.sawOpen('r');
+    permits.release();
+    expect(await a).toBe('doubtful');
   });
 });
 

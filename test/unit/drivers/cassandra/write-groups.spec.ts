@@ -9,9 +9,9 @@ describe('writes to one partition', () => {
   let answer: (queries: string) => Promise<void>;
   let groups: WriteGroups;
 
-  const statement = (query: string): Statement => ({ query, params: [] });
+  const statement = (query: string, characters: number): Statement => ({ query, params: [1, 'x'.repeat(characters)] });
   const add = (partition: string, query: string, characters = 10) =>
-    groups.add(partition, [statement(query)], characters);
+    groups.add(partition, [statement(query, characters)]);
 
   beforeEach(() => {
     mutations = [];
