@@ -1,7 +1,7 @@
 /**
  * Where a hop's time goes: client CPU by part, requests, statements and bytes, over chains of 10 that run at once.
  *
- *   npm run bench:profile -- [--graph chain|fan] [--runs 300] [--rounds 5] [--concurrency 64] [--top 40] [--out file.json]
+ *   npm run bench:profile -- [--graph chain|fan] [--runs 300] [--rounds 5] [--concurrency 64] [--emit-delay 0] [--top 40] [--out file.json]
  */
 import { writeReport } from './report-file.mjs';
 import { parseArgs } from 'node:util';
@@ -19,6 +19,7 @@ const { values: flags } = parseArgs({
     runs: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     concurrency: { type: 'string' },
+    'emit-delay': { type: 'string' },
     top: { type: 'string', default: '0' },
     out: { type: 'string', default: '.build/profile.json' },
   },
@@ -26,7 +27,8 @@ const { values: flags } = parseArgs({
 const graph = flags.graph.startsWith('fan') ? fan(100) : chain(Number(flags.graph.split('-')[1] ?? 10));
 const runs = Number(flags.runs ?? (flags.graph === 'fan' ? 20 : 300));
 const concurrency = flags.concurrency === undefined ? {} : { concurrency: Number(flags.concurrency) };
-const system = await open({ name: uniqueName(), count: true, ...concurrency });
+const emitDelay = flags['emit-delay'] === undefined ? {} : { emitDelayMs: Number(flags['emit-delay']) };
+const system = await open({ name: uniqueName(), count: true, ...concurrency, ...emitDelay });
 
 async function flood() {
   await system.fleet.stamps();
@@ -67,6 +69,7 @@ const report = {
   graph: graph.id,
   runs,
   ...concurrency,
+  ...emitDelay,
   load: loadNow(),
   machine: await describeMachine(),
   nodesPerSecond: median(plain.map(({ ms, executed }) => (executed / ms) * 1000)),

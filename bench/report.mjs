@@ -68,6 +68,25 @@ function profileLines(profile) {
   ];
 }
 
+/** Profiles side by side. */
+function comparisonLines(profiles) {
+  const of = (list, name) => list.find(([other]) => other === name)?.[1] ?? 0;
+  const rows = [
+    ['nodes/s', (p) => Math.round(p.nodesPerSecond)],
+    ['CPU of a node in the worker, us', (p) => figure(p.cpuMicrosPerNode)],
+    ...['kafka driver', 'garbage collection', 'engine'].map((name) => [
+      `of that, ${name}`,
+      (p) => figure(of(p.parts, name)),
+    ]),
+    ['CPU of a node in Kafka, us', (p) => figure(of(p.elsewhereMicrosPerNode, 'kafka'))],
+  ];
+  return [
+    `| ${profiles[0][1].graph}, ${profiles[0][1].runs} at once | ${profiles.map(([title]) => title).join(' | ')} |`,
+    `| --- |${' --: |'.repeat(profiles.length)}`,
+    ...rows.map(([title, value]) => `| ${title} | ${profiles.map(([, p]) => value(p)).join(' | ')} |`),
+  ];
+}
+
 function backlogLines(backlog) {
   return [
     `${backlog.runs} runs of two nodes were submitted in ${figure(backlog.submitSeconds)} s while no worker was there; ` +
@@ -77,8 +96,10 @@ function backlogLines(backlog) {
   ];
 }
 
-const [bench, profile, long, backlog] = await Promise.all(
-  ['bench.json', 'profile.json', 'profile-100.json', 'backpressure.json'].map(read),
+const [bench, profile, long, wide, each, backlog] = await Promise.all(
+  ['bench', 'profile', 'profile-100', 'profile-fan', 'profile-messages', 'backpressure'].map((name) =>
+    read(`${name}.json`),
+  ),
 );
 
 const text = `# Performance
@@ -108,18 +129,18 @@ A run of 10 nodes pays for its start and end (a lightweight transaction, two sta
 
 ${profileLines(long).join('\n')}
 
+In fans of 100 with a join, where branches wait in the worker and are written together ([decision 21](decisions/0021-claimed-ahead-of-a-permit.md)):
+
+${profileLines(wide).join('\n')}
+
 ## What a message costs
 
-The profiles above are from before nodes that go on in a worker could do without a message ([decision 20](decisions/0020-what-goes-on-here-needs-no-message.md)). With \`npm run bench:profile\` on 27 November 2026, in turns, on a machine that ran at about a third of its speed:
+Nodes that go on in a worker need no message ([decision 20](decisions/0020-what-goes-on-here-needs-no-message.md)). The first profile again, beside one with a message for each node, measured right after it:
 
-| chains of 10, 300 at once | a message for each (\`emitDelayMs: 0\`) | as by default |
-| --- | --: | --: |
-| nodes/s | 823, 777 | 1,011, 1,063 |
-| CPU of a node in the worker, us | 955, 987 | 673, 669 |
-| of that, kafka driver | 89, 101 | 18, 19 |
-| of that, garbage collection | 178, 197 | 131, 124 |
-| of that, engine | 234, 237 | 173, 167 |
-| CPU of a node in Kafka, us | 63, 69 | 25, 38 |
+${comparisonLines([
+  ['as by default', profile],
+  ['`emitDelayMs: 0`', each],
+]).join('\n')}
 
 ## A backlog
 

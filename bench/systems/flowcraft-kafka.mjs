@@ -15,7 +15,7 @@ const { Client } = require('cassandra-driver');
 const { Redis } = require('ioredis');
 const { Kafka, logLevel } = require('kafkajs');
 
-function applicationOf({ name, concurrency, tuning, options = {}, graphs = GRAPHS }, role, stamps) {
+function applicationOf({ name, concurrency, emitDelayMs, tuning, options = {}, graphs = GRAPHS }, role, stamps) {
   const isWorker = role === 'worker';
   const module = FlowcraftKafkaModule.forRoot({
     kafka: { brokers: ADDRESSES.kafka.split(','), logLevel: logLevel.NOTHING },
@@ -29,7 +29,11 @@ function applicationOf({ name, concurrency, tuning, options = {}, graphs = GRAPH
       registry: registryOf(stamps),
       blueprints: Object.fromEntries(graphs.map((graph) => [graph.id, blueprintOf(graph)])),
     },
-    worker: { enabled: isWorker, ...(concurrency === undefined ? {} : { concurrency }) },
+    worker: {
+      enabled: isWorker,
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(emitDelayMs === undefined ? {} : { emitDelayMs }),
+    },
     reconciler: { enabled: isWorker },
     limits: { maxTurnsPerRun: 1_000_000, maxValueBytes: 16 * 1024 * 1024 },
     ...(tuning ? { tuning } : {}),
@@ -51,6 +55,7 @@ export const durability = 'Kafka acks all, Cassandra commit log, Redis as accele
 export async function open({
   name,
   concurrency,
+  emitDelayMs,
   workers = 1,
   execArgv = [],
   tuning,
@@ -59,7 +64,7 @@ export async function open({
   graphs,
   startFleet = true,
 }) {
-  const config = { name, concurrency, tuning, options, count, graphs };
+  const config = { name, concurrency, emitDelayMs, tuning, options, count, graphs };
   const app = await applicationOf(config, 'client', new Stamps());
   const client = app.get(FlowcraftClient);
   const launch = (count = workers, args = execArgv) =>

@@ -4,6 +4,7 @@ import type { TurnWrite, ValueWrite } from '../../ports/run-store.js';
 import { valueInsert, valueStatement } from './cassandra-values.js';
 import type { CassandraSession, Stamp, Statement } from './cassandra-session.js';
 import { TURN_COLUMNS, turnOfRow, turnParams } from './cassandra-turn-row.js';
+import { IN_LIMIT, ReadGroups } from './read-groups.js';
 import { WriteGroups } from './write-groups.js';
 
 /** Rows a page: few where each may hold an output of a megabyte. */
@@ -12,8 +13,6 @@ const PAGE = 1000;
 const PIECE_ROWS = 100;
 const PIECE_CHARACTERS = 200_000;
 const PIECES_AT_ONCE = 4;
-/** Some servers refuse a longer list. */
-export const IN_LIMIT = 25;
 
 /** The journal of runs: how each turn of each node settled, with its output. */
 export class CassandraJournal {
@@ -24,16 +23,20 @@ export class CassandraJournal {
   private readonly headsCql: string;
   private readonly outputsCql: string;
 
-  private readonly groups: WriteGroups;
+  private readonly someCql: string;
+  private readonly writes: WriteGroups;
+  private readonly reads: ReadGroups<TurnName>;
 
   constructor(private readonly session: CassandraSession) {
-    this.groups = new WriteGroups((statements) => session.batch('writing a turn', statements));
+    this.writes = new WriteGroups((statements) => session.batch('writing a turn', statements));
+    this.reads = new ReadGroups((runId, names) => this.readSome(runId, names));
     const table = session.schema.name('turns');
     const columns = TURN_COLUMNS.join(', ');
     const heads = TURN_COLUMNS.filter((column) => column !== 'output').join(', ');
     this.insertCql = `INSERT INTO ${table} (runid, ${columns}) VALUES (?${', ?'.repeat(TURN_COLUMNS.length)}) USING TIMESTAMP ?`;
     this.valueCql = valueInsert(session.schema);
     this.oneCql = `SELECT ${columns} FROM ${table} WHERE runid = ? AND node_id = ? AND turn = ?`;
+    this.someCql = `SELECT ${columns} FROM ${table} WHERE runid = ? AND (node_id, turn) IN ?`;
     this.allCql = `SELECT ${columns} FROM ${table} WHERE runid = ?`;
     this.headsCql = `SELECT ${heads} FROM ${table} WHERE runid = ?`;
     this.outputsCql = `SELECT node_id, turn, output FROM ${table} WHERE runid = ? AND (node_id, turn) IN ?`;
@@ -45,7 +48,7 @@ export class CassandraJournal {
     if (ahead) await this.writeAhead(runId, ahead, stamp);
     const statements: Statement[] = [{ query: this.insertCql, params: turnParams(runId, record, stamp) }];
     for (const value of values) statements.push(valueStatement(this.valueCql, runId, value, stamp));
-    await this.groups.add(runId, statements);
+    await this.writes.add(runId, statements);
   }
 
   private async writeAhead(runId: string, values: readonly ValueWrite[], stamp: Stamp): Promise<void> {
@@ -60,9 +63,20 @@ export class CassandraJournal {
   }
 
   async turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined> {
-    const result = await this.session.execute('reading a turn', this.oneCql, [runId, nodeId, turn]);
-    const row = result.rows[0];
+    const rows = await this.reads.ask(runId, [{ nodeId, turn }]);
+    const row = rows.find((some) => some['node_id'] === nodeId && some['turn'] === turn);
     return row && turnOfRow(row);
+  }
+
+  private async readSome(runId: string, names: readonly TurnName[]): Promise<types.Row[]> {
+    const [first] = names;
+    if (first && names.length === 1)
+      return (await this.session.execute('reading a turn', this.oneCql, [runId, first.nodeId, first.turn])).rows;
+    const tuples = names.map(({ nodeId, turn }) => new types.Tuple(nodeId, turn));
+    const rows: types.Row[] = [];
+    for await (const row of this.session.rows('reading turns', this.someCql, [runId, tuples], PAGE_WITH_OUTPUTS))
+      rows.push(row);
+    return rows;
   }
 
   async turns(runId: string, outputs: boolean): Promise<TurnRecord[]> {

@@ -2,18 +2,19 @@ import type { types } from 'cassandra-driver';
 import type { StoredValue, ValueWrite } from '../../ports/run-store.js';
 import type { CassandraSchema } from './cassandra-schema.js';
 import { numberOf, type CassandraSession, type Stamp, type Statement } from './cassandra-session.js';
+import { IN_LIMIT, ReadGroups } from './read-groups.js';
 
 const PAGE = 200;
-/** Some servers refuse a longer list. */
-const IN_LIMIT = 25;
 
 /** The context values of runs: a row for each key that was ever written. */
 export class CassandraValues {
   private readonly someCql: string;
   private readonly allCql: string;
   private readonly insertCql: string;
+  private readonly reads: ReadGroups<string>;
 
   constructor(private readonly session: CassandraSession) {
+    this.reads = new ReadGroups((runId, keys) => this.readSome(runId, keys));
     const table = session.schema.name('values');
     this.insertCql = valueInsert(session.schema);
     this.allCql = `SELECT key, deleted, is_ref, value, WRITETIME(deleted) AS stamp FROM ${table} WHERE runid = ?`;
@@ -25,10 +26,18 @@ export class CassandraValues {
     const found: StoredValue[] = [];
     for (let i = 0; i < distinct.length; i += IN_LIMIT) {
       const part = distinct.slice(i, i + IN_LIMIT);
-      const result = await this.session.execute('reading context values', this.someCql, [runId, part]);
-      found.push(...result.rows.map(valueOfRow));
+      const rows = await this.reads.ask(runId, part);
+      found.push(...rows.filter((row) => part.includes(String(row['key']))).map(valueOfRow));
     }
     return found;
+  }
+
+  private async readSome(runId: string, keys: readonly string[]): Promise<types.Row[]> {
+    const distinct = [...new Set(keys)];
+    const rows: types.Row[] = [];
+    for await (const row of this.session.rows('reading context values', this.someCql, [runId, distinct], PAGE))
+      rows.push(row);
+    return rows;
   }
 
   async all(runId: string): Promise<StoredValue[]>;
