@@ -1,10 +1,11 @@
-import { LRUCache } from 'lru-cache';
 import type { TurnRef } from '../core/ledger-calls.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
+import type { ActiveRun } from './active-run.js';
 import type { Persistence } from './persistence.js';
 import type { Permits } from './permits.js';
+import { TimeLimit } from './time-limit.js';
 
 /** A turn that waited here in vain: its message brings it to whoever has room. */
 export class GivenBack extends Error {}
@@ -15,10 +16,11 @@ const LOOKS = 4;
 const REST = 8;
 /** A run that was seen to be open so lately is taken to be open: nodes of it that run hear of its end much later at times. */
 const SEEN_MS = 500;
-const RUNS_SEEN = 2_000;
+/** A ledger that does not answer is not waited for longer: the claims run out, or are taken over. */
+const GIVING_BACK_MS = 1_000;
 
 interface Waiting {
-  readonly runId: string;
+  readonly run: ActiveRun;
   readonly turn: TurnRef;
   readonly token: number;
   readonly since: number;
@@ -47,12 +49,14 @@ export interface AheadParts {
 export class ClaimedAhead {
   private readonly waiting = new Set<Waiting>();
   /** When each run was last seen to be open. */
-  private readonly seen = new LRUCache<string, number>({ max: RUNS_SEEN });
+  private readonly seen = new WeakMap<ActiveRun, number>();
+  private readonly givingBack: TimeLimit;
   private promised = 0;
   private restUntil = 0;
   private cancelLook: (() => void) | undefined;
 
   constructor(private readonly parts: AheadParts) {
+    this.givingBack = new TimeLimit(parts.clock, GIVING_BACK_MS);
     const stop = () => {
       this.cancelLook?.();
       void this.giveBack([...this.waiting]);
@@ -77,11 +81,11 @@ export class ClaimedAhead {
    * Waits for a permit. False: the run may have ended meanwhile, or the claim be another's, so it has to be asked for anew.
    * @throws GivenBack if none came in time, or the worker stops: the claim is given up then
    */
-  async permit(runId: string, turn: TurnRef, token: number): Promise<boolean> {
+  async permit(run: ActiveRun, turn: TurnRef, token: number): Promise<boolean> {
     const { permits, stopping } = this.parts;
     try {
       if (!stopping.aborted && permits.tryAcquire()) return true;
-      const answer = await this.wait(runId, turn, token);
+      const answer = await this.wait(run, turn, token);
       if (answer === 'given back') throw new GivenBack('No permit came in time.');
       return answer === 'certain';
     } finally {
@@ -90,16 +94,16 @@ export class ClaimedAhead {
   }
 
   /** A turn of the run has settled just now. */
-  sawOpen(runId: string): void {
-    if (this.waiting.size > 0) this.seen.set(runId, this.parts.clock.now());
+  sawOpen(run: ActiveRun): void {
+    if (this.waiting.size > 0) this.seen.set(run, this.parts.clock.now());
   }
 
   /** The run has ended, or an earlier attempt of it has. */
   doubt(runId: string): void {
-    for (const one of this.waiting) if (one.runId === runId) one.isDoubtful = true;
+    for (const one of this.waiting) if (one.run.runId === runId) one.isDoubtful = true;
   }
 
-  private wait(runId: string, turn: TurnRef, token: number): Promise<Parameters<Waiting['settle']>[0]> {
+  private wait(run: ActiveRun, turn: TurnRef, token: number): Promise<Parameters<Waiting['settle']>[0]> {
     const { permits, clock, stopping, waitMs } = this.parts;
     return new Promise((settle) => {
       const granted = () => {
@@ -107,7 +111,7 @@ export class ClaimedAhead {
         settle(this.isCertain(own) ? 'certain' : 'doubtful');
       };
       const own: Waiting = {
-        runId,
+        run,
         turn,
         token,
         since: clock.now(),
@@ -121,11 +125,11 @@ export class ClaimedAhead {
     });
   }
 
-  private isCertain({ runId, since, isDoubtful }: Waiting): boolean {
+  private isCertain({ run, since, isDoubtful }: Waiting): boolean {
     const now = this.parts.clock.now();
     // a process that was paused finds its permits before its timers
     const isHeld = now - since <= this.parts.waitMs;
-    return isHeld && !isDoubtful && now - Math.max(since, this.seen.get(runId) ?? 0) <= SEEN_MS;
+    return isHeld && !isDoubtful && now - Math.max(since, this.seen.get(run) ?? 0) <= SEEN_MS;
   }
 
   private readonly look = (): void => {
@@ -144,9 +148,9 @@ export class ClaimedAhead {
     for (const one of turns) {
       this.waiting.delete(one);
       one.withdraw();
-      const ofRun = byRun.get(one.runId);
+      const ofRun = byRun.get(one.run.runId);
       if (ofRun) ofRun.push(one);
-      else byRun.set(one.runId, [one]);
+      else byRun.set(one.run.runId, [one]);
     }
     await Promise.all([...byRun].map(([runId, ofRun]) => this.giveBackOf(runId, ofRun)));
   }
@@ -155,9 +159,8 @@ export class ClaimedAhead {
     const { ledger, persistence, logger } = this.parts;
     const claims = turns.map(({ turn: { node, turn }, token }) => ({ node, turn, token }));
     try {
-      await persistence.until(() => ledger.giveBack(runId, claims), { runId });
+      await this.givingBack.race(persistence.until(() => ledger.giveBack(runId, claims), { runId }));
     } catch (error) {
-      // the claims run out, or are taken over when this worker is gone
       logger.warn('Claims could not be given back.', { runId, error });
     }
     for (const { settle } of turns) settle('given back');

@@ -92,7 +92,7 @@ export class TurnProcessor {
     }
     await this.underWay.begin(key, async (flight) => {
       await this.parts.permits.acquire();
-      return this.drive(run, name, flight, { ...reason, hasMessage: true });
+      return this.drive(run, name, flight, reason);
     });
   }
 
@@ -122,7 +122,7 @@ export class TurnProcessor {
     name: TurnName,
     permit: HeldPermit,
     flight: Flight,
-    { hasMessage, continued, pausedUntil, isLastTry = false }: Reason,
+    { hasMessage = true, continued, pausedUntil, isLastTry = false }: Reason,
   ): Promise<boolean> {
     const { claimer, outcomes, settler, rebuilder, clock } = this.parts;
     let claimed: Claimed | undefined = continued && {
@@ -150,7 +150,7 @@ export class TurnProcessor {
         // the run was opened again since: this is a turn of its own, which its message may be about already
         if (retriesOf(claimed.run.record) !== retriesOf(run.record)) {
           permit.release();
-          await this.process(claimed.run, name, { pausedUntil, isLastTry });
+          await this.process(claimed.run, name, { pausedUntil, isLastTry, hasMessage });
           return true;
         }
         const cause = continued?.grant === grant ? continued.cause : undefined;
@@ -228,7 +228,7 @@ export class TurnProcessor {
     const { queue, finisher, activity, executor, ahead } = this.parts;
     if (fresh) executor.remember(run, fresh);
     activity.note(run.runId, answer.token);
-    ahead.sawOpen(run.runId);
+    ahead.sawOpen(run);
     for (const fired of answer.fired) {
       if (fired.token === undefined || !reserved) continue;
       const isAhead = !reserved.take();
@@ -253,7 +253,7 @@ export class TurnProcessor {
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
     const certain = { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined };
     const drive = async (flight: Flight) => {
-      const isCertain = !isAhead || (await this.parts.ahead.permit(run.runId, fired, token));
+      const isCertain = !isAhead || (await this.parts.ahead.permit(run, fired, token));
       return this.drive(run, name, flight, { hasMessage: false, ...(isCertain ? { continued: certain } : {}) });
     };
     this.underWay.goOn(keyOf(run, name), { anchor, run, ready: fired }, drive);
@@ -278,7 +278,6 @@ export class TurnProcessor {
 
 /** Why a turn is looked at: it continues here, or a message asks for it. */
 interface Reason extends MessageReason {
-  readonly hasMessage: boolean;
   readonly continued?: Continued;
 }
 
@@ -288,6 +287,8 @@ export interface MessageReason {
   readonly pausedUntil?: number | undefined;
   /** Nobody has had what the node needs for long enough: it fails for that. */
   readonly isLastTry?: boolean;
+  /** False: none may have been sent yet. Default: there is one. */
+  readonly hasMessage?: boolean;
 }
 
 function keyOf({ runId, record }: ActiveRun, name: TurnName): string {

@@ -73,10 +73,7 @@ export class CassandraJournal {
     if (first && names.length === 1)
       return (await this.session.execute('reading a turn', this.oneCql, [runId, first.nodeId, first.turn])).rows;
     const tuples = names.map(({ nodeId, turn }) => new types.Tuple(nodeId, turn));
-    const rows: types.Row[] = [];
-    for await (const row of this.session.rows('reading turns', this.someCql, [runId, tuples], PAGE_WITH_OUTPUTS))
-      rows.push(row);
-    return rows;
+    return this.session.allRows('reading turns', this.someCql, [runId, tuples], PAGE_WITH_OUTPUTS);
   }
 
   async turns(runId: string, outputs: boolean): Promise<TurnRecord[]> {
@@ -92,8 +89,7 @@ export class CassandraJournal {
     const found: (TurnName & { output: string })[] = [];
     for (let i = 0; i < turns.length; i += IN_LIMIT) {
       const names = turns.slice(i, i + IN_LIMIT).map(({ nodeId, turn }) => new types.Tuple(nodeId, turn));
-      const result = await this.session.execute('reading outputs', this.outputsCql, [runId, names]);
-      for (const row of result.rows) {
+      for (const row of await this.session.allRows('reading outputs', this.outputsCql, [runId, names], IN_LIMIT)) {
         const output = String(row['output'] ?? '');
         if (output !== '') found.push({ nodeId: String(row['node_id']), turn: String(row['turn']), output });
       }

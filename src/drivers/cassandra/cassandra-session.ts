@@ -95,6 +95,13 @@ export class CassandraSession {
     } while (pageState !== undefined);
   }
 
+  /** All rows at once. Some servers cut a page by its size, also where few rows are asked for. */
+  async allRows(operation: string, query: string, params: readonly unknown[], fetchSize: number): Promise<types.Row[]> {
+    const rows: types.Row[] = [];
+    for await (const row of this.rows(operation, query, params, fetchSize)) rows.push(row);
+    return rows;
+  }
+
   /** Statements of one partition, applied as one or not at all. */
   async batch(operation: string, statements: readonly Statement[]): Promise<void> {
     const client = this.open();

@@ -34,10 +34,7 @@ export class CassandraValues {
 
   private async readSome(runId: string, keys: readonly string[]): Promise<types.Row[]> {
     const distinct = [...new Set(keys)];
-    const rows: types.Row[] = [];
-    for await (const row of this.session.rows('reading context values', this.someCql, [runId, distinct], PAGE))
-      rows.push(row);
-    return rows;
+    return this.session.allRows('reading context values', this.someCql, [runId, distinct], PAGE);
   }
 
   async all(runId: string): Promise<StoredValue[]>;

@@ -1,5 +1,6 @@
 import { UnavailableError } from '../../core/errors.js';
 import type { Statement } from './cassandra-session.js';
+import { endOfMoment } from './moment.js';
 
 /** More statements or characters go as a mutation of their own: large ones keep a server from others. */
 const MOST_STATEMENTS = 100;
@@ -9,17 +10,16 @@ interface Group {
   readonly writes: (readonly Statement[])[];
   statements: number;
   characters: number;
-  /** Of all writes together; set when the group is closed. */
+  /** Of all writes together. */
   readonly end: Promise<void>;
-  readonly close: () => void;
 }
 
 /**
  * Writes to one partition that are made in the same moment go as one mutation: parallel branches of a run often settle
- * together, and a mutation costs the server more than what is in it. A moment is what runs without a turn of the event
- * loop, so that nobody waits.
+ * together, and a mutation costs the server more than what is in it.
  */
 export class WriteGroups {
+  /** The last one of each partition. */
   private readonly open = new Map<string, Group>();
 
   constructor(private readonly write: (statements: readonly Statement[]) => Promise<void>) {}
@@ -29,43 +29,31 @@ export class WriteGroups {
     const characters = charactersIn(statements);
     let group = this.open.get(partition);
     if (
-      group &&
-      (group.statements + statements.length > MOST_STATEMENTS || group.characters + characters > MOST_CHARACTERS)
-    ) {
-      group.close();
-      group = undefined;
-    }
-    group ??= this.begin(partition);
+      !group ||
+      group.statements + statements.length > MOST_STATEMENTS ||
+      group.characters + characters > MOST_CHARACTERS
+    )
+      group = this.begin(partition);
     group.writes.push(statements);
     group.statements += statements.length;
     group.characters += characters;
-    const { writes } = group;
     try {
       await group.end;
     } catch (error) {
-      // one of them may be refused for what it is: the others have nothing to do with that
-      if (writes.length === 1 || error instanceof UnavailableError) throw error;
+      // what is refused for one has nothing to do with the others
+      if (group.writes.length === 1 || error instanceof UnavailableError) throw error;
       await this.write(statements);
     }
   }
 
   private begin(partition: string): Group {
     const writes: (readonly Statement[])[] = [];
-    let close = () => {};
-    const closed = new Promise<void>((resolve) => (close = resolve));
-    const group: Group = {
-      writes,
-      statements: 0,
-      characters: 0,
-      end: closed.then(() => {
-        if (this.open.get(partition) === group) this.open.delete(partition);
-        return this.write(writes.length === 1 ? (writes[0] ?? []) : writes.flat());
-      }),
-      close,
-    };
+    const end = endOfMoment().then(() => {
+      if (this.open.get(partition) === group) this.open.delete(partition);
+      return this.write(writes.length === 1 ? (writes[0] ?? []) : writes.flat());
+    });
+    const group: Group = { writes, statements: 0, characters: 0, end };
     this.open.set(partition, group);
-    // after all that is ready to run by now
-    process.nextTick(close);
     return group;
   }
 }

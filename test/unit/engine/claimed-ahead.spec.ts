@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { NodeContext, WorkflowBlueprint } from 'flowcraft';
 import { UnavailableError } from '../../../src/core/errors.js';
+import type { ActiveRun } from '../../../src/engine/active-run.js';
 import { ClaimedAhead, GivenBack } from '../../../src/engine/claimed-ahead.js';
 import { Permits } from '../../../src/engine/permits.js';
 import { Persistence } from '../../../src/engine/persistence.js';
@@ -19,8 +20,9 @@ describe('turns that are claimed ahead of a permit', () => {
   let giveBack: () => Promise<void>;
   let ahead: ClaimedAhead;
 
-  const wait = (node: string, runId = 'r') =>
-    ahead.permit(runId, { node, turn: '1' }, 7).then(
+  const [r, other] = ['r', 'other'].map((runId) => ({ runId }) as ActiveRun) as [ActiveRun, ActiveRun];
+  const wait = (node: string, run = r) =>
+    ahead.permit(run, { node, turn: '1' }, 7).then(
       (isCertain) => (isCertain ? 'certain' : 'doubtful'),
       (error: unknown) => (error instanceof GivenBack ? 'given back' : error),
     );
@@ -77,16 +79,11 @@ describe('turns that are claimed ahead of a permit', () => {
   });
 
   it('are given back when none came in time, and nothing is claimed ahead for a while', async () => {
-    const [a, b, other] = [wait('a'), wait('b'), wait('c', 'other')];
+    const [a, b, c] = [wait('a'), wait('b'), wait('c', other)];
     clock.advance(500);
     const late = wait('d');
     clock.advance(250);
-    expect([await a, await b, await other, await now(late)]).toEqual([
-      'given back',
-      'given back',
-      'given back',
-      'waits',
-    ]);
+    expect([await a, await b, await c, await now(late)]).toEqual(['given back', 'given back', 'given back', 'waits']);
     expect(given).toEqual([
       ['r', ['a', 'b']],
       ['other', ['c']],
@@ -109,15 +106,20 @@ describe('turns that are claimed ahead of a permit', () => {
     expect([ahead.reserve(1), clock.pending]).toEqual([0, 0]);
   });
 
-  it('go back also when the ledger cannot be told', async () => {
+  it('go back also when the ledger cannot be told, or does not answer', async () => {
     const a = wait('a');
     giveBack = () => Promise.reject(new UnavailableError('redis', 'giving claims back', new Error('down')));
     stopping.abort();
     expect(await a).toBe('given back');
+    giveBack = () => new Promise(() => {});
+    const b = wait('b');
+    expect(await now(b)).toBe('waits');
+    clock.advance(1000);
+    expect([await b, clock.pending]).toEqual(['given back', 0]);
   });
 
   it('are not certain any more when their run has ended', async () => {
-    const [a, b] = [wait('a'), wait('b', 'other')];
+    const [a, b] = [wait('a'), wait('b', other)];
     ahead.doubt('r');
     permits.release();
     expect(await a).toBe('doubtful');
@@ -126,9 +128,9 @@ describe('turns that are claimed ahead of a permit', () => {
   });
 
   it('are not certain after half a second in which nothing of their run has settled here', async () => {
-    const [a, b] = [wait('a'), wait('b', 'other')];
+    const [a, b] = [wait('a'), wait('b', other)];
     clock.advance(400);
-    ahead.sawOpen('r');
+    ahead.sawOpen(r);
     clock.advance(200);
     permits.release();
     permits.release();
@@ -138,7 +140,7 @@ describe('turns that are claimed ahead of a permit', () => {
   it('are not certain where the process has slept', async () => {
     const a = wait('a');
     jest.spyOn(clock, 'now').mockReturnValue(clock.now() + 60_000);
-    ahead.sawOpen('r');
+    ahead.sawOpen(r);
     permits.release();
     expect(await a).toBe('doubtful');
   });

@@ -1,16 +1,19 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { types } from 'cassandra-driver';
+import { UnavailableError } from '../../../../src/core/errors.js';
 import { IN_LIMIT, ReadGroups } from '../../../../src/drivers/cassandra/read-groups.js';
 
 describe('reads of one partition', () => {
   let asked: [string, readonly string[]][];
   let groups: ReadGroups<string>;
+  let error: Error;
 
   beforeEach(() => {
     asked = [];
+    error = new Error('broken');
     groups = new ReadGroups(async (partition, keys) => {
       asked.push([partition, [...keys]]);
-      if (keys.includes('broken')) throw new Error('broken');
+      if (keys.includes('broken')) throw error;
       return keys.map((key) => ({ key }) as unknown as types.Row);
     });
   });
@@ -40,9 +43,17 @@ describe('reads of one partition', () => {
     expect(asked.map(([, keys]) => keys.length)).toEqual([20, 20]);
   });
 
-  it('fail together, and not those after them', async () => {
+  it('go each alone when they are refused together', async () => {
+    const ends = await Promise.allSettled([groups.ask('r', ['a']), groups.ask('r', ['broken'])]);
+    expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(asked.map(([, keys]) => keys)).toEqual([['a', 'broken'], ['a'], ['broken']]);
+  });
+
+  it('all fail, once, when the database does not answer', async () => {
+    error = new UnavailableError('cassandra', 'reading', new Error('down'));
     const ends = await Promise.allSettled([groups.ask('r', ['a']), groups.ask('r', ['broken'])]);
     expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(asked).toHaveLength(1);
     expect(await groups.ask('r', ['a'])).toHaveLength(1);
   });
 });
