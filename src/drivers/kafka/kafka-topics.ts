@@ -37,6 +37,8 @@ export async function provisionTopics(
 ): Promise<void> {
   if (mode === 'off') return;
   const deadline = Date.now() + timeoutMs;
+  /** Brokers that are starting say so as well. */
+  let tooFewBrokers: unknown;
   for (;;) {
     try {
       await client.withAdmin(Math.max(1, deadline - Date.now()), (admin) =>
@@ -46,8 +48,10 @@ export async function provisionTopics(
     } catch (error) {
       if (error instanceof TopicMissingError) throw error;
       const isOver = Date.now() + POLL_MS >= deadline;
-      if (isRefusal(error) || (isOver && protocolErrorOf(error) === 'INVALID_REPLICATION_FACTOR'))
-        throw refused(mode, error);
+      if (isRefusal(error)) throw refused(mode, error);
+      if (protocolErrorOf(error) === 'INVALID_REPLICATION_FACTOR') tooFewBrokers = error;
+      // the last try has little time: what counts is what the brokers said when they had some
+      if (isOver && tooFewBrokers !== undefined) throw refused(mode, tooFewBrokers);
       if (isOver) throw new UnavailableError('kafka', 'provisioning the topics', error);
       logger.debug('Provisioning the Kafka topics failed and is tried again', { error });
       await sleep(POLL_MS);
