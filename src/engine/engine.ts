@@ -263,7 +263,6 @@ export class Engine {
       beganToWait,
       ahead,
       reservations: new Reservations(permits, ahead, abilities, stopping.signal),
-      stopping: stopping.signal,
     });
     this.prober = new Prober(
       store,

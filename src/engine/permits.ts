@@ -29,10 +29,10 @@ export class Permits {
     await new Promise<void>((resolve) => this.request(resolve));
   }
 
-  /** Waits in line. Calls `granted` later, unless what comes back is called before, which then answers true. */
-  request(granted: () => void): () => boolean {
+  /** Waits in line. Calls `granted` later, unless what comes back is called before. */
+  request(granted: () => void): () => void {
     this.waiting.add(granted);
-    return () => this.waiting.delete(granted);
+    return () => void this.waiting.delete(granted);
   }
 
   release(): void {

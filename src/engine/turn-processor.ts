@@ -47,8 +47,6 @@ export interface ProcessorParts {
   /** Looks whether what a turn waits for has come already. */
   readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
   readonly reservations: Reservations;
-  /** Aborted once no further node may start here. */
-  readonly stopping: AbortSignal;
 }
 
 /**

@@ -22,7 +22,6 @@ export class CassandraJournal {
   private readonly allCql: string;
   private readonly headsCql: string;
   private readonly outputsCql: string;
-
   private readonly someCql: string;
   private readonly writes: WriteGroups;
   private readonly reads: ReadGroups<TurnName>;
