@@ -8,6 +8,7 @@ import {
   type WorkflowState,
 } from 'flowcraft';
 import { attemptPolicyOf, retryPauseMs } from '../core/attempts.js';
+import { chunksOf } from '../core/chunks.js';
 import { BlueprintNotFoundError } from '../core/errors.js';
 import { SubflowTooDeepError } from '../core/limit-errors.js';
 import { assertContextKey } from '../core/identifiers.js';
@@ -149,11 +150,8 @@ export class ChildRuns {
       childRunIdOf({ runId: run.runId, nodeId, turn, rootRunId: run.executionId, attempt: 1 }),
     );
     const waitedFor = waiting.flatMap(({ awaiting }) => awaiting?.childRunId ?? []);
-    const all = [...begun, ...waitedFor];
-    for (let from = 0; from < all.length; from += ENDS_AT_ONCE)
-      await Promise.all(
-        all.slice(from, from + ENDS_AT_ONCE).map((childRunId) => this.endOrphan(run.runId, childRunId)),
-      );
+    for (const some of chunksOf([...begun, ...waitedFor], ENDS_AT_ONCE))
+      await Promise.all(some.map((childRunId) => this.endOrphan(run.runId, childRunId)));
   }
 
   /**

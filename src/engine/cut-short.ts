@@ -1,3 +1,4 @@
+import { chunksOf } from '../core/chunks.js';
 import { workerOf } from '../core/identifiers.js';
 import type { LedgerState } from '../core/ledger-state.js';
 import type { TurnRecord } from '../core/run.js';
@@ -51,8 +52,7 @@ export async function cutShort(parts: CutShortParts, run: ActiveRun, stamp: numb
   const cancelled = [...executing, ...waiting.filter((row) => row.status === 'awaiting')].map((row): TurnRecord => {
     return { ...row, status: 'cancelled', token: highest, endedAt: clock.now() };
   });
-  for (let from = 0; from < cancelled.length; from += WRITES_AT_ONCE) {
-    const some = cancelled.slice(from, from + WRITES_AT_ONCE);
+  for (const some of chunksOf(cancelled, WRITES_AT_ONCE)) {
     await Promise.all(
       some.map((record) => persistence.until(() => store.write({ runId, record, values: [] }), { runId })),
     );

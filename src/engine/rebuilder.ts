@@ -1,3 +1,4 @@
+import { chunksOf } from '../core/chunks.js';
 import { journalOrder } from '../core/journal-order.js';
 import type { LedgerState } from '../core/ledger-state.js';
 import { replayJournal } from '../core/replay.js';
@@ -177,9 +178,8 @@ export class Rebuilder {
 
   /** False: the lock was lost on the way. */
   private async rewrite(runId: string, turns: readonly RestampedTurn[], lock: RebuildLock): Promise<boolean> {
-    for (let at = 0; at < turns.length; at += REWRITES_AT_ONCE) {
+    for (const some of chunksOf(turns, REWRITES_AT_ONCE)) {
       if (!(await lock.extend())) return false;
-      const some = turns.slice(at, at + REWRITES_AT_ONCE);
       await Promise.all(some.map((turn) => this.parts.store.write({ runId, ...turn })));
     }
     return lock.extend();

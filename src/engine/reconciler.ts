@@ -1,3 +1,4 @@
+import { chunksOf } from '../core/chunks.js';
 import { LRUCache } from 'lru-cache';
 import type { LedgerState } from '../core/ledger-state.js';
 import { decodeRunCursor } from '../core/run-cursor.js';
@@ -259,8 +260,7 @@ export class Reconciler {
       }
     };
     const found: string[] = [];
-    for (let at = 0; at < runIds.length; at += ASKED_AT_ONCE) {
-      const some = runIds.slice(at, at + ASKED_AT_ONCE);
+    for (const some of chunksOf(runIds, ASKED_AT_ONCE)) {
       const answers = await Promise.all(some.map(isForgotten));
       found.push(...some.filter((_, i) => answers[i]));
     }

@@ -1,4 +1,5 @@
 import { types } from 'cassandra-driver';
+import { chunksOf } from '../../core/chunks.js';
 import type { TurnName, TurnRecord } from '../../core/run.js';
 import type { TurnWrite, ValueWrite } from '../../ports/run-store.js';
 import { valueInsert, valueStatement } from './cassandra-values.js';
@@ -86,8 +87,8 @@ export class CassandraJournal {
 
   async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {
     const found: (TurnName & { output: string })[] = [];
-    for (let i = 0; i < turns.length; i += IN_LIMIT) {
-      const names = turns.slice(i, i + IN_LIMIT).map(({ nodeId, turn }) => new types.Tuple(nodeId, turn));
+    for (const some of chunksOf(turns, IN_LIMIT)) {
+      const names = some.map(({ nodeId, turn }) => new types.Tuple(nodeId, turn));
       for (const row of await this.session.allRows('reading outputs', this.outputsCql, [runId, names], IN_LIMIT)) {
         const output = String(row['output'] ?? '');
         if (output !== '') found.push({ nodeId: String(row['node_id']), turn: String(row['turn']), output });

@@ -1,4 +1,5 @@
 import type { types } from 'cassandra-driver';
+import { chunksOf } from '../../core/chunks.js';
 import type { StoredValue, ValueWrite } from '../../ports/run-store.js';
 import type { CassandraSchema } from './cassandra-schema.js';
 import { numberOf, type CassandraSession, type Stamp, type Statement } from './cassandra-session.js';
@@ -24,8 +25,7 @@ export class CassandraValues {
   async some(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
     const distinct = [...new Set(keys)];
     const found: StoredValue[] = [];
-    for (let i = 0; i < distinct.length; i += IN_LIMIT) {
-      const part = distinct.slice(i, i + IN_LIMIT);
+    for (const part of chunksOf(distinct, IN_LIMIT)) {
       const rows = await this.reads.ask(runId, part);
       found.push(...rows.filter((row) => part.includes(String(row['key']))).map(valueOfRow));
     }
