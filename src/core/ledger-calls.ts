@@ -26,6 +26,8 @@ export type ClaimAnswer =
 
 export interface SettleRequest {
   readonly settlement: Settlement;
+  /** This very object comes with many turns: what is made of it is worth keeping. */
+  readonly isShared?: boolean;
   readonly token: number;
   readonly worker: string;
   readonly leaseMs: number;

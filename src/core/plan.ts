@@ -28,6 +28,8 @@ export interface PlanNode {
   readonly body: ReadonlySet<string>;
   /** Distinct sources of the edges into this node; may name nodes that do not exist. */
   readonly predecessors: readonly string[];
+  /** The loops around each kind of predecessor: arrivals of different kinds are counted apart. */
+  readonly predecessorLoops: readonly (readonly string[])[];
   /** Distinct existing targets of this node's own edges. */
   readonly targets: readonly string[];
   readonly edges: readonly EdgeDefinition[];
@@ -91,7 +93,7 @@ export function planBlueprint(raw: WorkflowBlueprint, maxNodes = Infinity): Blue
   for (const node of blueprint.nodes) {
     if (node.uses === 'loop-controller') bodies.set(node.id, bodyOf(node.id, blueprint, startNodeIds));
   }
-  const vertices: Omit<PlanNode, 'leads'>[] = [];
+  const vertices: Omit<PlanNode, 'leads' | 'predecessorLoops'>[] = [];
   const incoming = groupBy(blueprint.edges, (e) => e.target);
   const outgoing = groupBy(blueprint.edges, (e) => e.source);
   for (const definition of blueprint.nodes) {
@@ -114,7 +116,12 @@ export function planBlueprint(raw: WorkflowBlueprint, maxNodes = Infinity): Blue
     });
   }
   const leads = leadsOf(vertices);
-  const nodes = new Map(vertices.map((node) => [node.id, { ...node, leads: leads.get(node.id) ?? [] }]));
+  const loopsOf = new Map(vertices.map(({ id, loops }) => [id, loops]));
+  const nodes = new Map<string, PlanNode>();
+  for (const node of vertices) {
+    const predecessorLoops = kindsOf(node, loopsOf);
+    nodes.set(node.id, { ...node, predecessorLoops, leads: leads.get(node.id) ?? [] });
+  }
   return {
     id: blueprint.id,
     version: blueprint.metadata?.version ?? null,
@@ -164,6 +171,21 @@ function copyOf(raw: WorkflowBlueprint): WorkflowBlueprint {
   }
   if (isTextDeeperThan(text, MAX_DEPTH)) throw refuse();
   return JSON.parse(text) as WorkflowBlueprint;
+}
+
+function kindsOf(
+  { predecessors, loops }: Pick<PlanNode, 'predecessors' | 'loops'>,
+  loopsOf: ReadonlyMap<string, readonly string[]>,
+): (readonly string[])[] {
+  const kinds = new Map<string, readonly string[]>();
+  const add = (kind: readonly string[]) => kinds.set(kind.join('\u001e'), kind);
+  for (const id of predecessors) {
+    const around = loopsOf.get(id);
+    if (around) add(around);
+    // who adds it is not known: one within any of the loops around the node, or outside of them
+    else for (let depth = 0; depth <= loops.length; depth++) add(loops.slice(0, depth));
+  }
+  return [...kinds.values()];
 }
 
 /** As flowcraft's traverser: no fallback starts by itself; a graph of cycles only begins at its declared entry points. */

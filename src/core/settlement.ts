@@ -215,7 +215,7 @@ function settlingOf(
   if (joins.size === 0) return {};
   const settling = [...joins].map((id) => {
     const node = plan.nodes.get(id) as PlanNode;
-    return { ...baseOf(plan, node, known), when: 'settled' as const, taken: false, arrivals: [] };
+    return { ...baseOf(node, known), when: 'settled' as const, taken: false, arrivals: [] };
   });
   return { ...(leads.length > 0 ? { leads } : {}), settling };
 }
@@ -236,7 +236,7 @@ function targetOf(
   arrivals: readonly Arrival[],
 ): SettlementTarget {
   const node = plan.nodes.get(id) as PlanNode;
-  const base = { ...baseOf(plan, node, known), taken, arrivals };
+  const base = { ...baseOf(node, known), taken, arrivals };
   const fresh = taken && isWithoutMatch(plan, source, row, id) ? { fresh: true as const } : {};
   if (row.rescuer === id) return { ...base, ...asRescuer(node, row) };
   if (node.join === 'first') return { ...base, when: 'once' };
@@ -271,7 +271,7 @@ function dynamicTargets(
   if (!gather || (row.status !== 'completed' && row.rescuer === undefined)) return [];
   return [
     {
-      ...baseOf(plan, gather, known),
+      ...baseOf(gather, known),
       when: WHEN[gather.join],
       // an edge of its own that was taken leads away from the gather
       taken: hasEdges ? row.taken.includes(gather.id) : !gather.hasConditionalEntry,
@@ -291,7 +291,6 @@ function asRescuer(rescuer: PlanNode, row: TurnRecord): Pick<SettlementTarget, '
 }
 
 function baseOf(
-  plan: BlueprintPlan,
   node: PlanNode,
   known: ReadonlyMap<string, string | null>,
 ): Pick<SettlementTarget, 'node' | 'need' | 'passes' | 'groups' | 'opensPass' | 'leads'> {
@@ -299,7 +298,7 @@ function baseOf(
     node: node.id,
     need: node.predecessors.length,
     passes: passesAround(node, known),
-    groups: groupsOf(plan, node),
+    groups: node.predecessorLoops,
     ...(node.isController ? { opensPass: true as const } : {}),
     ...(node.leads.length > 0 ? { leads: node.leads } : {}),
   };
@@ -307,16 +306,4 @@ function baseOf(
 
 function passesAround(node: Pick<PlanNode, 'loops'>, known: ReadonlyMap<string, string | null>): PassRef[] {
   return node.loops.map((loop) => [loop, known.get(loop) ?? null] as const);
-}
-
-function groupsOf(plan: BlueprintPlan, node: PlanNode): string[][] {
-  const groups = new Map<string, string[]>();
-  const add = (loops: readonly string[]) => groups.set(loops.join('\u001e'), [...loops]);
-  for (const id of node.predecessors) {
-    const other = plan.nodes.get(id);
-    if (other) add(other.loops);
-    // who adds it is not known: one within any of the loops around the node, or outside of them
-    else for (let depth = 0; depth <= node.loops.length; depth++) add(node.loops.slice(0, depth));
-  }
-  return [...groups.values()];
 }

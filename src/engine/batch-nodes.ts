@@ -8,7 +8,7 @@ import type { TurnInfo } from './node-execution.js';
 import { EngineValue, RunContext, type ContextSources } from './run-context.js';
 
 /** So many items of a batch are open at a time, over the whole fleet. */
-export const BATCH_WINDOW = 500;
+export const BATCH_WINDOW = 1_000;
 /** Batches of more items don't list their workers in the context. */
 const MOST_LISTED = 1_000;
 const OUTPUTS_AT_ONCE = 200;

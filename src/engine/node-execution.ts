@@ -105,7 +105,8 @@ export async function executeNode(flowcraft: FlowcraftRuntime, request: Executio
   const effective = await effectiveDefinition(request);
   const policy = attemptPolicyOf(effective);
   const definition = stillToTry(effective, policy, request.attemptsBefore);
-  const blueprint = withNode(run.plan.blueprint, definition);
+  const isPlanned = run.plan.nodes.get(definition.id)?.definition === definition;
+  const blueprint = isPlanned ? run.plan.blueprint : withNode(run.plan.blueprint, definition);
   const attempts = new NodeAttempts({
     runId: run.runId,
     nodeId: definition.id,

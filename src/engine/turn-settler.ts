@@ -1,6 +1,7 @@
 import type { SettleAnswer } from '../core/ledger-calls.js';
 import type { TurnRecord } from '../core/run.js';
-import { settlementOf, type Origin } from '../core/settlement.js';
+import type { Origin } from '../core/settlement.js';
+import { SharedSettlements } from '../core/shared-settlements.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
@@ -8,6 +9,8 @@ import type { Persistence } from './persistence.js';
 
 /** Tells the ledger how a turn ended, as its journal row says. */
 export class TurnSettler {
+  private readonly settlements = new SharedSettlements();
+
   constructor(
     private readonly ledger: Ledger,
     private readonly persistence: Persistence,
@@ -23,7 +26,7 @@ export class TurnSettler {
   ): Promise<SettleAnswer> {
     const { runId } = run;
     const request = {
-      settlement: settlementOf(run.plan, record, origin),
+      ...this.settlements.of(run.plan, record, origin),
       token,
       worker: this.worker,
       leaseMs: this.options.worker.leaseMs,

@@ -3,6 +3,7 @@ import type { RunFilter } from '../../ports/run-store.js';
 import { RUN_INDEX_DAYS } from './cassandra-schema.js';
 import { millisecondsOf, type CassandraSession } from './cassandra-session.js';
 import { shardOf } from './cassandra-shards.js';
+import { WriteGroups } from './write-groups.js';
 
 const DAY_MS = 86_400_000;
 /** Spreads the runs of a day over so many partitions. Never change it: rows would not be found any more. */
@@ -18,8 +19,11 @@ export class CassandraRunIndex {
   private readonly insertCql: string;
   private readonly deleteCql: string;
   private readonly readCql: string;
+  /** Runs that are accepted in the same moment share their shards. */
+  private readonly writes: WriteGroups;
 
   constructor(private readonly session: CassandraSession) {
+    this.writes = new WriteGroups((statements) => session.batch('indexing runs', statements));
     const table = session.schema.name('index');
     this.insertCql = `INSERT INTO ${table} (day, shard, created_at, runid, blueprint_id) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`;
     this.deleteCql = `DELETE FROM ${table} USING TIMESTAMP ? WHERE day = ? AND shard = ? AND created_at = ? AND runid = ?`;
@@ -29,15 +33,9 @@ export class CassandraRunIndex {
   }
 
   async add(runId: string, createdAt: number, blueprintId: string): Promise<void> {
-    const params = [
-      dayOf(createdAt),
-      shardOf(runId, SHARDS),
-      createdAt,
-      runId,
-      blueprintId,
-      this.session.stamp(createdAt * 1000),
-    ];
-    await this.session.execute('indexing a run', this.insertCql, params);
+    const [day, shard] = [dayOf(createdAt), shardOf(runId, SHARDS)];
+    const params = [day, shard, createdAt, runId, blueprintId, this.session.stamp(createdAt * 1000)];
+    await this.writes.add(`${day} ${shard}`, [{ query: this.insertCql, params }]);
   }
 
   /** Takes back an entry whose run turned out to have been accepted at another time. */

@@ -1,6 +1,6 @@
 import type { types } from 'cassandra-driver';
 import { UnavailableError } from '../../core/errors.js';
-import { endOfMoment } from './moment.js';
+import { endOfMoment } from '../system/moment.js';
 
 /** Some servers refuse a longer list. */
 export const IN_LIMIT = 25;

@@ -1,6 +1,6 @@
 import { UnavailableError } from '../../core/errors.js';
 import type { Statement } from './cassandra-session.js';
-import { endOfMoment } from './moment.js';
+import { endOfMoment } from '../system/moment.js';
 
 /** More statements or characters go as a mutation of their own: large ones keep a server from others. */
 const MOST_STATEMENTS = 100;

@@ -3,6 +3,7 @@ import { ConfigurationError, ConnectError, IllegalStateError, UnavailableError }
 import type { Clock } from '../../ports/clock.js';
 import type { Logger } from '../../ports/logger.js';
 import { RedisConnectionLog } from './redis-connection-log.js';
+import { endOfMoment } from '../system/moment.js';
 import { redisError, withoutCommand } from './redis-errors.js';
 import { defineScripts, type RedisConnection } from './redis-scripts.js';
 
@@ -52,6 +53,8 @@ export class RedisClient {
   private opening: Promise<void> | undefined;
   private users = 0;
   private unwatch = () => {};
+  /** What commands are held back until all of the moment have come. */
+  private gathering: Redis['stream'] | undefined;
   private readonly commandTimeoutMs: number;
 
   constructor(
@@ -104,6 +107,7 @@ export class RedisClient {
     const redis = this.#connection;
     if (!redis)
       throw new IllegalStateError(`The connection to Redis is not open for ${operation}. Call connect() first.`);
+    this.gather(redis);
     try {
       return await (bindsItself(redis) ? send(redis) : this.within(send(redis)));
     } catch (cause) {
@@ -112,6 +116,21 @@ export class RedisClient {
         cause: withoutCommand(cause),
       });
     }
+  }
+
+  /**
+   * Commands of the same moment go to the socket as one write. Automatic pipelining, which does that too, sends nothing
+   * until all of the last write is answered: one slow script would keep the others waiting, and the server idle.
+   */
+  private gather(redis: RedisConnection): void {
+    const stream = isCluster(redis) ? undefined : redis.stream;
+    if (!stream || stream === this.gathering) return;
+    this.gathering = stream;
+    stream.cork();
+    void endOfMoment().then(() => {
+      if (this.gathering === stream) this.gathering = undefined;
+      stream.uncork();
+    });
   }
 
   /** A second connection to the same server, not yet open, for subscriptions. To be given back to `hangUp`. */
@@ -200,7 +219,7 @@ export class RedisClient {
 
   private create(overrides: RedisOptions): RedisConnection {
     const { connection } = this.#options;
-    const options = { ...SAFE_OPTIONS, commandTimeout: this.commandTimeoutMs, enableAutoPipelining: true };
+    const options = { ...SAFE_OPTIONS, commandTimeout: this.commandTimeoutMs };
     if (typeof connection === 'string') return new Redis(connection, { ...options, lazyConnect: true, ...overrides });
     if (isClusterInput(connection)) return this.createCluster(connection, overrides);
     return new Redis({ ...options, ...(connection as RedisOptions), lazyConnect: true, ...overrides });

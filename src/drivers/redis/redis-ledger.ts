@@ -7,6 +7,7 @@ import {
   type SettleRequest,
   type TurnRef,
 } from '../../core/ledger-state.js';
+import type { Settlement } from '../../core/settlement.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
 import { decodeClaim, decodeSettle, encodeSettlement, Parts } from './ledger-messages.js';
 import type { RedisClient } from './redis-client.js';
@@ -31,6 +32,8 @@ export class RedisLedger implements Ledger {
   private readonly runTtlMs: number;
   private readonly endedTtlMs: number;
   private connected = false;
+  /** Of settlements that come again. */
+  private readonly encoded = new WeakMap<Settlement, string>();
 
   constructor(
     private readonly client: RedisClient,
@@ -85,10 +88,17 @@ export class RedisLedger implements Ledger {
 
   async settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
     const { token, worker, leaseMs, claim, maxTurns } = request;
-    const settlement = encodeSettlement(request.settlement);
+    const settlement = this.encode(request);
     const key = this.keys.run(runId);
     const args = [settlement, token, worker, leaseMs, claim, maxTurns, this.runTtlMs];
     return decodeSettle(await this.script('settle', key, ...args));
+  }
+
+  private encode({ settlement, isShared }: SettleRequest): string {
+    if (!isShared) return encodeSettlement(settlement);
+    let text = this.encoded.get(settlement);
+    if (text === undefined) this.encoded.set(settlement, (text = encodeSettlement(settlement)));
+    return text;
   }
 
   async giveBack(runId: string, claims: readonly ClaimRef[]): Promise<void> {
