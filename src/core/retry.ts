@@ -1,4 +1,4 @@
-import { workerPrefix } from './batch.js';
+import { prefixOf, workerPrefix } from './batch.js';
 import type { ContextRow } from './context-view.js';
 import { replayJournal } from './replay.js';
 import type { BlueprintPlan } from './plan.js';
@@ -16,6 +16,8 @@ export interface RetryRecord {
   readonly patch: Readonly<Record<string, string>>;
   /** By node, the attempt in which its turns were discarded although they had completed: part of its idempotency keys. */
   readonly keys: Readonly<Record<string, number>>;
+  /** The run was started with a time limit, which begins anew: milliseconds since 1970. */
+  readonly deadline?: number;
 }
 
 /** What a retry does. */
@@ -28,25 +30,44 @@ export interface RetryPlan {
   readonly follow: readonly string[];
 }
 
-/** A node, the nodes that its edges and fallbacks lead to, and what those added to the run. */
+/** A node, the nodes that its edges and fallbacks lead to, those added to the run, and what those lead to. */
 export function nodesFrom(plan: BlueprintPlan, starts: Iterable<string>, rows: readonly TurnRecord[]): Set<string> {
   const found = new Set(starts);
+  const add = (id: string | undefined) => {
+    if (id !== undefined && plan.nodes.has(id)) found.add(id);
+  };
+  const adding = new Map<string, TurnRecord[]>();
+  for (const row of rows)
+    if (row.dynamicNodes || row.batch) adding.set(row.nodeId, [...(adding.get(row.nodeId) ?? []), row]);
+  const gathers = gathersIn([...adding.values()].flat());
   for (const id of found) {
     const node = plan.nodes.get(id);
-    for (const next of [...(node?.targets ?? []), ...(node?.fallback === undefined ? [] : [node.fallback])])
-      if (plan.nodes.has(next)) found.add(next);
-    for (const { target } of plan.edgesOfAdded.get(id) ?? []) if (plan.nodes.has(target)) found.add(target);
-    for (const rescued of node?.rescues ?? [])
-      for (const next of plan.nodes.get(rescued)?.targets ?? []) found.add(next);
-    for (const row of rows) {
-      if (row.nodeId !== id) continue;
-      for (const added of row.dynamicNodes ?? []) found.add(added.id);
-      const { batch } = row;
+    for (const next of node?.targets ?? []) add(next);
+    add(node?.fallback);
+    for (const { target } of plan.edgesOfAdded.get(id) ?? []) add(target);
+    for (const rescued of node?.rescues ?? []) for (const next of plan.nodes.get(rescued)?.targets ?? []) add(next);
+    for (const gather of node ? [] : gathers(id)) add(gather);
+    for (const { dynamicNodes = [], batch, gather } of adding.get(id) ?? []) {
+      for (const added of dynamicNodes) found.add(added.id);
       if (batch) for (const { nodeId } of rows) if (nodeId.startsWith(workerPrefix(batch))) found.add(nodeId);
-      if (row.gather !== undefined && plan.nodes.has(row.gather)) found.add(row.gather);
+      add(gather);
     }
   }
   return found;
+}
+
+/** Finds what gathers a node that was added to the run. */
+function gathersIn(adding: readonly TurnRecord[]): (id: string) => string[] {
+  const byId = new Map<string, string[]>();
+  const byPrefix = new Map<string, string[]>();
+  const put = (map: Map<string, string[]>, key: string, gather: string) =>
+    map.set(key, [...(map.get(key) ?? []), gather]);
+  for (const { dynamicNodes = [], batch, gather } of adding) {
+    if (gather === undefined) continue;
+    for (const { id } of dynamicNodes) put(byId, id, gather);
+    if (batch) put(byPrefix, workerPrefix(batch), gather);
+  }
+  return (id) => [...(byId.get(id) ?? []), ...(byPrefix.get(prefixOf(id) ?? '') ?? [])];
 }
 
 /**

@@ -42,6 +42,21 @@ export function pinOf({ options }: Pick<RunRecord, 'options'>, blueprintId: stri
   return Object.hasOwn(pins, blueprintId) ? pins[blueprintId] : undefined;
 }
 
+/** Whether the run has not come to its time yet. `now`: microseconds, the ledger's time. */
+export function isDelayed({ options }: Pick<RunRecord, 'options'>, now: number): boolean {
+  return (options?.startAt ?? 0) * 1000 > now;
+}
+
+/** When the run must have ended, in milliseconds since 1970; of a run that was opened again, this time. */
+export function deadlineOf({ options, retry }: Pick<RunRecord, 'options' | 'retry'>): number | undefined {
+  return retry?.deadline ?? options?.deadline;
+}
+
+/** How long the run, or each attempt of it, may take from the time it begins; milliseconds. */
+export function timeLimitOf({ options, createdAt }: Pick<RunRecord, 'options' | 'createdAt'>): number | undefined {
+  return options?.deadline === undefined ? undefined : options.deadline - (options.startAt ?? createdAt);
+}
+
 /** The durable head of a run: written once when it is accepted, once when it ends. */
 export interface RunRecord {
   readonly runId: string;

@@ -327,7 +327,7 @@ export class Engine {
       runs,
       starter,
       waiter,
-      retrier: new Retrier({ store, ledger, runs, finisher, rebuilder, codec, persistence }),
+      retrier: new Retrier({ store, ledger, runs, finisher, rebuilder, timers: runTimers, codec, persistence }),
       resumer: new Resumer(waiting, runs, sources),
       webhooks: endpoints,
       finisher,

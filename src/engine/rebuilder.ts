@@ -14,6 +14,7 @@ import type { RunStore, StoredValue } from '../ports/run-store.js';
 import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
+import { openedStatus } from './opened-status.js';
 import type { Persistence } from './persistence.js';
 import { publishTurns } from './turn-jobs.js';
 
@@ -165,8 +166,7 @@ export class Rebuilder {
     const [record, state] = await Promise.all([store.run(runId), ledger.read(runId)]);
     if (record) await finisher.complete(run, record);
     if (record?.status !== 'running') return;
-    if (record.retry)
-      await store.writeStatus({ runId, status: 'running', stamp: record.retry.stamp, at: this.parts.clock.now() });
+    if (record.retry) await store.writeStatus(openedStatus(record, record.retry, this.parts.clock.now()));
     const current = record.retries === run.record.retries ? run : { ...run, record };
     const turns = state.turns();
     for (const { node, turn, state: is } of turns)

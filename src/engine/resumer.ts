@@ -1,5 +1,6 @@
 import { NodeNotAwaitingError } from '../core/errors.js';
 import { isEndStatus, type EndStatus, type TurnRecord } from '../core/run.js';
+import { isAnswerable } from '../core/webhook.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { ContextSources } from './run-context.js';
 import type { WaitingTurns } from './waiting-turns.js';
@@ -18,10 +19,10 @@ export class Resumer {
   ) {}
 
   /**
-   * Of two racing answers to one turn, one wins. The answer to a node that waits for a subflow goes to what waits in
-   * there.
+   * Of two racing answers to one turn, one wins. The answer to a node that waits for a subflow goes to the node that
+   * waits for one in there.
    * @throws NodeNotAwaitingError if the node does not wait, or another answer was first, or no node is named and several
-   * wait
+   * wait; that of the child run, if several wait for an answer in a subflow
    * @throws ValueNotSerializableError, ValueTooLargeError if the output can't be stored; the node waits on
    */
   async resume(run: ActiveRun, nodeId: string | undefined, answer: Answer): Promise<void> {
@@ -51,8 +52,25 @@ export class Resumer {
   private async resumeWithin(run: ActiveRun, row: TurnRecord, childRunId: string, answer: Answer): Promise<void> {
     const child = await this.runs.find(childRunId);
     if (!child) throw new NodeNotAwaitingError(run.runId, row.nodeId, []);
-    const [first] = await this.waiting.list(childRunId);
-    await this.resume(child, first?.nodeId, answer);
+    const rows = await this.waiting.list(childRunId);
+    const asked = await this.askedIn(rows);
+    // who sleeps can be woken, if nobody waits for more than that
+    const meant = asked.length > 0 ? asked : rows;
+    const names = meant.map(({ nodeId }) => nodeId);
+    if (names.length > 1) throw new NodeNotAwaitingError(childRunId, undefined, names);
+    await this.resume(child, names[0], answer);
+  }
+
+  /** Those that wait for an answer: none that sleeps, or whose own subflow waits for none. */
+  private async askedIn(rows: readonly TurnRecord[]): Promise<TurnRecord[]> {
+    const isAsked = await Promise.all(
+      rows.map(async (row) => {
+        const child = row.awaiting?.childRunId;
+        if (child === undefined) return isAnswerable(row);
+        return (await this.askedIn(await this.waiting.list(child))).length > 0;
+      }),
+    );
+    return rows.filter((_, i) => isAsked[i]);
   }
 }
 

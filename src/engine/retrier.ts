@@ -2,14 +2,16 @@ import { assertContextKey } from '../core/identifiers.js';
 import { readEntries } from '../core/flaws.js';
 import { ArgumentInvalidError, RunNotRetryableError } from '../core/errors.js';
 import { nodesFrom, planOf, rekeyed, type RetryPlan, type RetryRecord } from '../core/retry.js';
-import { isEndStatus, type RunRecord, type TurnRecord } from '../core/run.js';
+import { isEndStatus, timeLimitOf, type RunRecord, type TurnRecord } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunStore } from '../ports/run-store.js';
 import { retriesOf, type ActiveRun, type ActiveRuns } from './active-run.js';
 import type { Finisher } from './finisher.js';
+import { openedStatus } from './opened-status.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
+import type { RunTimers } from './run-timers.js';
 
 export interface RetryOptions {
   /** This node and all that follows it execute again. Default: nodes that failed or were under way. */
@@ -31,6 +33,7 @@ export interface RetrierParts {
   readonly runs: ActiveRuns;
   readonly finisher: Finisher;
   readonly rebuilder: Rebuilder;
+  readonly timers: RunTimers;
   readonly codec: ValueCodec;
   readonly persistence: Persistence;
 }
@@ -44,7 +47,7 @@ export class Retrier {
 
   /** @param id names this retry: called again with it, what is left to do is done */
   async retry(run: ActiveRun, options: RetryOptions, id: string): Promise<RetryResult> {
-    const { store, ledger, runs, finisher } = this.parts;
+    const { store, ledger, runs, finisher, timers } = this.parts;
     const { runId, plan, record } = run;
     const { fromNodeId, dryRun = false } = options;
     if (fromNodeId !== undefined && !plan.nodes.has(fromNodeId))
@@ -71,7 +74,8 @@ export class Retrier {
     if (dryRun) return result;
     const keys = { ...record.retry?.keys };
     for (const nodeId of rekeyed(plan, draft, rows)) keys[nodeId] = retriesOf(record) + 1;
-    const retry = { ...draft, keys };
+    const retry = { ...draft, keys, ...deadlineFrom(record, now) };
+    await timers.record({ ...record, retry });
     // the run is watched before it is open, so that it is found if this process is lost
     await ledger.touch([runId]);
     const { reopened, run: opened } = await store.reopen(runId, retriesOf(record), retry);
@@ -81,12 +85,13 @@ export class Retrier {
   }
 
   private async carryOut(run: ActiveRun): Promise<void> {
-    const { store, ledger, rebuilder, persistence } = this.parts;
+    const { store, ledger, rebuilder, timers, persistence } = this.parts;
     const { runId, record } = run;
-    const { stamp } = record.retry ?? { stamp: 0 };
     const [state, now] = await persistence.until(() => Promise.all([ledger.read(runId), ledger.now()]), { runId });
-    const status = { runId, status: 'running' as const, stamp, at: Math.round(now / 1000) };
-    await persistence.until(() => store.writeStatus(status), { runId });
+    const { retry } = record;
+    if (retry)
+      await persistence.until(() => store.writeStatus(openedStatus(record, retry, Math.round(now / 1000))), { runId });
+    await timers.arm(record);
     if (Number(state.get('z') ?? 0) < retriesOf(record) || state.fields.size === 0)
       await rebuilder.rebuild(run, state.get('i'), 0);
   }
@@ -102,6 +107,13 @@ export class Retrier {
     });
     return Object.fromEntries(entries);
   }
+}
+
+/** The time limit of the run begins anew. `now`: microseconds. */
+function deadlineFrom(record: RunRecord, now: number): Pick<RetryRecord, 'deadline'> {
+  const limitMs = timeLimitOf(record);
+  if (limitMs === undefined) return {};
+  return { deadline: Math.max(Math.round(now / 1000), record.options?.startAt ?? 0) + limitMs };
 }
 
 function assertRetryable(record: RunRecord, fromNodeId: string | undefined): void {

@@ -4,7 +4,7 @@ import { assertRunId } from '../core/identifiers.js';
 import { LedgerState } from '../core/ledger-state.js';
 import { startTurns } from '../core/replay.js';
 import type { BlueprintPlan } from '../core/plan.js';
-import type { ParentTurn, RunOptions, RunRecord } from '../core/run.js';
+import { isDelayed, type ParentTurn, type RunOptions, type RunRecord } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -233,11 +233,6 @@ function optionsOf(
     ...(failurePolicy === 'fail-fast' ? { failurePolicy } : {}),
     ...(Object.keys(subflows).length > 0 ? { subflows } : {}),
   };
-}
-
-/** `now`: microseconds, the ledger's time. */
-function isDelayed({ options }: RunRecord, now: number): boolean {
-  return (options?.startAt ?? 0) * 1000 > now;
 }
 
 function probeOf({ runId, plan }: ActiveRun): Job {

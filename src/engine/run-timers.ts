@@ -1,6 +1,6 @@
 import { RunTimeoutError } from '../core/errors.js';
 import { startTurns } from '../core/replay.js';
-import { isEndStatus, type RunRecord } from '../core/run.js';
+import { deadlineOf, isEndStatus, timeLimitOf, type RunRecord } from '../core/run.js';
 import { runTimer, type Timer } from '../core/timer.js';
 import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -40,14 +40,14 @@ export class RunTimers {
 
   async fire(timer: Timer): Promise<Firing> {
     const { sources, clock } = this.parts;
-    const { runs, persistence, store } = sources;
+    const { runs, persistence } = sources;
     const { runId } = timer;
-    const run = await persistence.until(() => runs.find(runId), { runId });
+    const run = await persistence.until(() => runs.current(runId), { runId });
     if (!run) return clock.now() > timer.due + GIVEN_UP_MS ? 'over' : 'early';
-    const record = await persistence.until(() => store.run(runId), { runId });
-    if (!record || isEndStatus(record.status)) return 'over';
+    const { record } = run;
+    if (isEndStatus(record.status)) return 'over';
     if (!timersOf(record).some(({ kind, due }) => kind === timer.kind && due === timer.due)) return 'over';
-    await (timer.kind === 'start' ? this.begin(run, timer.due) : this.expire(run, timer.due));
+    await (timer.kind === 'start' ? this.begin(run, timer.due) : this.expire(run));
     return 'fired';
   }
 
@@ -72,15 +72,15 @@ export class RunTimers {
     );
   }
 
-  private async expire(run: ActiveRun, deadline: number): Promise<void> {
-    const { createdAt, options } = run.record;
-    const error = new RunTimeoutError(run.runId, deadline - (options?.startAt ?? createdAt));
+  private async expire(run: ActiveRun): Promise<void> {
+    const error = new RunTimeoutError(run.runId, timeLimitOf(run.record) ?? 0);
     await this.parts.ender.end(run, 'failed', error.message);
   }
 }
 
-function timersOf({ runId, options }: RunRecord): Timer[] {
-  const { startAt, deadline } = options ?? {};
+function timersOf(record: RunRecord): Timer[] {
+  const { runId, options } = record;
+  const [startAt, deadline] = [options?.startAt, deadlineOf(record)];
   return [
     ...(startAt === undefined ? [] : [runTimer(runId, 'start', startAt)]),
     ...(deadline === undefined ? [] : [runTimer(runId, 'deadline', deadline)]),

@@ -51,6 +51,23 @@ const waits: WorkflowBlueprint = {
   edges: [edge('w', 'z'), edge('slow', 'z')],
 };
 
+const many: WorkflowBlueprint = {
+  id: 'many',
+  nodes: [
+    {
+      id: 'scatter',
+      uses: 'batch-scatter',
+      inputs: 'items',
+      params: { workerUsesKey: 'item', gatherNodeId: 'gather' },
+    },
+    { id: 'gather', uses: 'batch-gather', params: { gatherNodeId: 'gather', outputKey: 'all' } },
+    step('last'),
+  ],
+  edges: [edge('scatter', 'gather'), edge('gather', 'last')],
+};
+const later: WorkflowBlueprint = { id: 'later', nodes: [step('only')], edges: [] };
+const long: WorkflowBlueprint = { id: 'long', nodes: [{ id: 'slow', uses: 'slow' }], edges: [] };
+
 /** What a run that is retried does, whatever it is stored in. */
 export function describeRetry(open: (runtime: FlowcraftRuntimeOptions) => Promise<RetryBench>): void {
   let bench: RetryBench;
@@ -78,7 +95,7 @@ export function describeRetry(open: (runtime: FlowcraftRuntimeOptions) => Promis
     prefix = `retry-${Math.random().toString(36).slice(2)}`;
     bench = await open({
       evaluator: new UnsafeEvaluator(),
-      blueprints: { line, diamond, loop, outer, waits },
+      blueprints: { line, diamond, loop, outer, waits, many, later, long },
       registry: {
         step: async (context: NodeContext) => {
           const { nodeId } = note(context);
@@ -91,6 +108,11 @@ export function describeRetry(open: (runtime: FlowcraftRuntimeOptions) => Promis
           const next = Number((await context.context.get('count' as never)) ?? 0) + 1;
           await context.context.set('count' as never, next);
           return { output: next };
+        },
+        item: async (context: NodeContext) => {
+          note(context);
+          if (broken.has(`item ${String(context.input)}`)) throw new Error('The item is broken.');
+          return { output: context.input };
         },
         slow: async (context: NodeContext) => {
           note(context);
@@ -248,6 +270,50 @@ export function describeRetry(open: (runtime: FlowcraftRuntimeOptions) => Promis
     expect(await ended(runId)).toMatchObject({ status: 'completed', result: { context: { w: 'ok', slow: 'slow' } } });
     expect(names(runId)).toEqual(['slow', 'slow', 'z']);
   }, 60_000);
+
+  it('of a batch tells that what gathers it follows', async () => {
+    const runId = await failing('many', 'item 2', { items: [1, 2, 3] });
+    const plan = await client.retry(runId, { dryRun: true });
+    expect(plan.ready).toHaveLength(1);
+    expect([...plan.follow].sort()).toEqual(['gather', 'last']);
+    await client.retry(runId);
+    expect(await ended(runId)).toMatchObject({ status: 'completed' });
+  }, 30_000);
+
+  it('has the time anew that the run was started with', async () => {
+    const runId = newRun();
+    await client.start('long', {}, { runId, timeoutMs: 800 });
+    expect(await ended(runId)).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('did not end within 800 ms') as unknown,
+    });
+    const retriedAt = Date.now();
+    await client.retry(runId);
+    expect(await ended(runId)).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('did not end within 800 ms') as unknown,
+    });
+    expect(Date.now() - retriedAt).toBeGreaterThan(700);
+    await client.retry(runId);
+    for (let i = 0; i < 200 && names(runId).length < 3; i++) await new Promise((r) => setTimeout(r, 10));
+    release();
+    expect(await ended(runId)).toMatchObject({ status: 'completed' });
+  }, 30_000);
+
+  it('of a run that had not begun waits for its time', async () => {
+    const runId = newRun();
+    const beginsAt = Date.now() + 2_000;
+    await client.start('later', {}, { runId, delayMs: 2_000 });
+    await client.cancel(runId);
+    await ended(runId);
+    await client.retry(runId);
+    expect(await client.waitForWorkflow(runId, { until: 'settled', timeoutMs: 1_000 })).toMatchObject({
+      status: 'awaiting',
+    });
+    expect(await ended(runId)).toMatchObject({ status: 'completed' });
+    expect(Date.now()).toBeGreaterThanOrEqual(beginsAt - 5);
+    expect(names(runId)).toEqual(['only']);
+  }, 30_000);
 
   it('is refused for a run that goes on, for a node that is none, and for values that cannot be stored', async () => {
     const runId = newRun();

@@ -6,6 +6,32 @@ import { FlowcraftClient, FlowcraftKafkaModule, NodeNotAwaitingError, ValueTooLa
 
 const one: WorkflowBlueprint = { id: 'one', nodes: [{ id: 'w', uses: 'wait' }], edges: [] };
 const two: WorkflowBlueprint = { id: 'two', nodes: ['w1', 'w2'].map((id) => ({ id, uses: 'wait' })), edges: [] };
+const within = (id: string, blueprintId: string): WorkflowBlueprint => ({
+  id,
+  nodes: [{ id: 'sub', uses: 'subflow', params: { blueprintId } }],
+  edges: [],
+});
+const deep: WorkflowBlueprint = {
+  id: 'deep',
+  nodes: [
+    { id: 's', uses: 'sleep', params: { duration: 60_000 } },
+    { id: 'napping', uses: 'subflow', params: { blueprintId: 'nap' } },
+    { id: 'w', uses: 'wait' },
+  ],
+  edges: [],
+};
+const nap: WorkflowBlueprint = {
+  id: 'nap',
+  nodes: [{ id: 's', uses: 'sleep', params: { duration: 60_000 } }],
+  edges: [],
+};
+const blueprints = {
+  deep,
+  nap,
+  inDeep: within('inDeep', 'deep'),
+  inNap: within('inNap', 'nap'),
+  inTwo: within('inTwo', 'two'),
+};
 const empty: WorkflowBlueprint = { id: 'empty', nodes: [], edges: [] };
 
 describe('a run that waits', () => {
@@ -13,7 +39,10 @@ describe('a run that waits', () => {
   let client: FlowcraftClient;
 
   beforeEach(async () => {
-    const module = FlowcraftKafkaModule.forRoot({ embedded: true, runtime: { blueprints: { one, two, empty } } });
+    const module = FlowcraftKafkaModule.forRoot({
+      embedded: true,
+      runtime: { blueprints: { one, two, empty, ...blueprints } },
+    });
     app = await NestFactory.createApplicationContext(module, { logger: ['fatal'] });
     client = app.get(FlowcraftClient);
   });
@@ -41,6 +70,41 @@ describe('a run that waits', () => {
     await client.waitForWorkflow(runId, { until: 'settled' });
     await expect(client.resume(runId, { output: 1 })).rejects.toThrow(NodeNotAwaitingError);
     expect((await client.getRun(runId)).awaiting.map((a) => a.nodeId).sort()).toEqual(['w1', 'w2']);
+  });
+
+  describe('in a subflow', () => {
+    const settled = async (blueprintId: string) => {
+      const { runId } = await client.start(blueprintId);
+      await client.waitForWorkflow(runId, { until: 'settled' });
+      return runId;
+    };
+    const nodesOf = async (runId: string) => {
+      const [child] = (await client.listRuns()).runs.filter((run) => run.runId !== runId && run.status === 'awaiting');
+      return (await client.getRun(child?.runId ?? '')).awaiting.map((a) => a.nodeId).sort();
+    };
+
+    it('takes the answer at the node that waits for one, whoever sleeps beside it', async () => {
+      const runId = await settled('inDeep');
+      await client.resume(runId, { nodeId: 'sub', output: 'approved' });
+      await expect(client.resume(runId, { nodeId: 'sub', output: 'again' })).rejects.toThrow(
+        /Several nodes of run '.+' are awaiting: 's', 'napping'/,
+      );
+    });
+
+    it('takes none while several nodes wait for one: that of which is not told', async () => {
+      const runId = await settled('inTwo');
+      await expect(client.resume(runId, { nodeId: 'sub', output: 1 })).rejects.toMatchObject({
+        code: 'FLOW_NODE_NOT_AWAITING',
+        message: expect.stringContaining("are awaiting: 'w1', 'w2'") as unknown,
+      });
+      expect(await nodesOf(runId)).toEqual(['w1', 'w2']);
+    });
+
+    it('is woken at the only node that sleeps', async () => {
+      const runId = await settled('inNap');
+      await client.resume(runId, { nodeId: 'sub' });
+      expect(await client.waitForWorkflow(runId)).toMatchObject({ status: 'completed' });
+    });
   });
 
   it('a run without nodes ends', async () => {
