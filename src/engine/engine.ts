@@ -57,10 +57,14 @@ import { TurnTimers } from './turn-timers.js';
 import { UnsentTurns } from './unsent-turns.js';
 import { Waits } from './waits.js';
 import { WebhookCalls } from './webhook-calls.js';
+import { TimeLimit } from './time-limit.js';
 import { WebhookEndpoints } from './webhook-endpoints.js';
 import { webhookNode } from './webhook-node.js';
 import { Worker } from './worker.js';
 import { WorkflowEvents } from './workflow-events.js';
+
+/** Who waits when the application closes is told within this time, unless a server is away. */
+const LAST_LOOKS_MS = 1_000;
 
 /** The servers and the environment that an engine works with. */
 export interface EngineDrivers {
@@ -102,6 +106,8 @@ export class Engine {
   readonly receive: (token: string, body: unknown) => Promise<boolean>;
   private readonly stopped = new AbortController();
   private readonly leaving = new AbortController();
+  private readonly waiter: RunWaiter;
+  private readonly lastLooks: TimeLimit;
   private readonly subscribe: () => () => void;
   private unsubscribe: (() => void) | undefined;
 
@@ -318,6 +324,8 @@ export class Engine {
     const calls = new ClientCalls(persistence, clock, logger, options.client.callTimeoutMs, this.stopped.signal);
     this.receive = (token, body) => webhookCalls.receive(calls, token, body);
     const waiter = new RunWaiter(store, ledger, signals, clock, this.leaving.signal);
+    this.waiter = waiter;
+    this.lastLooks = new TimeLimit(clock, LAST_LOOKS_MS);
     this.client = new Client({
       queue,
       logger,
@@ -365,14 +373,18 @@ export class Engine {
     this.unsubscribe ??= this.subscribe();
   }
 
-  /** Tells whoever waits for a run that this process closes. Call it when the worker has drained: nodes may wait, too. */
-  endWaits(): void {
+  /**
+   * Tells whoever waits for a run how it has ended, or that this process closes. Call it when the worker has drained:
+   * nodes may wait, too. Resolves when all have been told, or a second later.
+   */
+  async endWaits(): Promise<void> {
     this.leaving.abort();
+    await this.lastLooks.race(this.waiter.idle());
   }
 
   /** Gives up whatever still waits for a server. After this the engine is of no use. */
   close(): void {
-    this.endWaits();
+    this.leaving.abort();
     this.unsubscribe?.();
     this.stopped.abort();
   }

@@ -25,6 +25,25 @@ export function encodeInput(context: Record<string, unknown>, codec: ValueCodec,
   return stableJson(Object.fromEntries(entries));
 }
 
+/** Whether two initial contexts, as records hold them, are equal: the order of an object's keys means nothing. */
+export function isSameInput(one: string, other: string): boolean {
+  return one === other || canonical(one) === canonical(other);
+}
+
+function canonical(input: string): string {
+  const entries = Object.entries(JSON.parse(input) as Record<string, string>);
+  return stableJson(Object.fromEntries(entries.map(([key, text]) => [key, valueIn(text)])));
+}
+
+/** A serializer of the application's need not write JSON. */
+function valueIn(text: string): unknown {
+  try {
+    return { json: JSON.parse(text) as unknown };
+  } catch {
+    return { text };
+  }
+}
+
 /** The record of a run that is to be accepted now. */
 export function newRun(
   plan: BlueprintPlan,

@@ -13,7 +13,7 @@ import type { RunStore, StatusWrite } from '../ports/run-store.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
 import type { EngineOptions } from './engine-options.js';
-import { encodeInput, newRun } from './new-run.js';
+import { encodeInput, isSameInput, newRun } from './new-run.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
 import type { RunTimers } from './run-timers.js';
@@ -103,7 +103,8 @@ export class RunStarter {
     const { accepted, run } = await this.store.accept(record);
     if (!accepted) {
       if (run.blueprintId !== record.blueprintId) throw new RunIdConflictError(runId, 'blueprint');
-      if (run.inputHash !== record.inputHash) throw new RunIdConflictError(runId, 'input');
+      if (run.inputHash !== record.inputHash && !isSameInput(run.input, record.input))
+        throw new RunIdConflictError(runId, 'input');
       if (options.version !== undefined && run.blueprintVersion !== options.version)
         throw new RunIdConflictError(runId, 'blueprint version');
       if (run.status !== 'running') return { runId, existing: true };

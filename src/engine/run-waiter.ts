@@ -16,6 +16,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface WaitEnd {
+  readonly status: RunStatus;
+  readonly row: StatusRow | undefined;
+  readonly timedOut: boolean;
+}
+
 /** Thousands may wait at a time, and an announcement is seldom lost. */
 const FIRST_POLL_MS = 1_000;
 const POLL_GROWTH = 2;
@@ -28,6 +34,8 @@ export class RunWaiter {
   private readonly wakes = new Map<string, Set<() => void>>();
   /** Runs that were started here lately and of which nothing was announced yet, and when that was. */
   private readonly quiet = new LRUCache<string, number>({ max: STARTS_KEPT });
+
+  private readonly pending = new Set<Promise<unknown>>();
 
   constructor(
     private readonly store: RunStore,
@@ -59,33 +67,43 @@ export class RunWaiter {
    * Resolves with the status row once it is what was waited for, or with the last one on a timeout. A server that is
    * away meanwhile only delays the answer.
    * @throws RunNotFoundError
-   * @throws ClosedError when the application closes
+   * @throws ClosedError when the application closes and the run has not ended by then
    * @throws UnavailableError if a server is away at the end of the time
    */
-  async wait(
-    runId: string,
-    options: WaitOptions,
-  ): Promise<{ status: RunStatus; row: StatusRow | undefined; timedOut: boolean }> {
+  wait(runId: string, options: WaitOptions): Promise<WaitEnd> {
+    const wait = this.waitFor(runId, options).finally(() => this.pending.delete(wait));
+    this.pending.add(wait);
+    return wait;
+  }
+
+  /** Resolves when all who waited have been answered, one way or another. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.pending);
+  }
+
+  private async waitFor(runId: string, options: WaitOptions): Promise<WaitEnd> {
     const { timeoutMs = 60_000, until = 'finished', signal } = options;
     const deadline = this.clock.now() + timeoutMs;
     const alarm = new Alarm(this.clock);
     const ring = () => alarm.ring();
     const unsubscribe = this.subscribe(runId, ring);
     signal?.addEventListener('abort', ring);
-    const goesOn = () => {
-      signal?.throwIfAborted();
-      if (this.leaving.aborted) throw closedError({ runId });
-    };
     try {
-      goesOn();
+      if (this.leaving.aborted) throw closedError({ runId });
+      signal?.throwIfAborted();
       await alarm.orAfter(Math.min(this.untilLikely(runId), timeoutMs));
       for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * POLL_GROWTH, LONGEST_POLL_MS)) {
-        goesOn();
-        const seen = await this.look(runId).catch((error: unknown) => awayUntil(deadline - this.clock.now(), error));
+        signal?.throwIfAborted();
+        // the run may have ended while the application drained
+        const isLast = this.leaving.aborted;
+        const seen = await this.look(runId).catch((error: unknown) =>
+          isLast ? undefined : awayUntil(deadline - this.clock.now(), error),
+        );
         const { status, row } = seen ?? { status: undefined, row: undefined };
         if (status !== undefined && isEndStatus(status)) return { status, row, timedOut: false };
         if (until === 'settled' && status === 'awaiting' && (await this.isAtRest(runId)))
           return { status, row, timedOut: false };
+        if (isLast) throw closedError({ runId });
         const left = deadline - this.clock.now();
         if (left <= 0 && status !== undefined) return { status, row, timedOut: true };
         await alarm.orAfter(Math.min(poll, left));

@@ -34,6 +34,19 @@ describe('the start of a run', () => {
     expect({ created: made('create').length, accepted: made('accept').length }).toEqual({ created: 0, accepted: 1 });
   });
 
+  it('takes objects with the same keys in another order for the same input', async () => {
+    const own = await client();
+    const start = (context: Record<string, unknown>) => own.start('one', context, { runId: 'mine' });
+    await start({ order: { id: 1, lines: [{ sku: 'a', count: 2 }] }, by: 'me' });
+    await expect(start({ by: 'me', order: { lines: [{ count: 2, sku: 'a' }], id: 1 } })).resolves.toEqual({
+      runId: 'mine',
+      existing: true,
+    });
+    await expect(start({ by: 'me', order: { lines: [{ count: 3, sku: 'a' }], id: 1 } })).rejects.toMatchObject({
+      code: 'FLOW_RUN_ID_CONFLICT',
+    });
+  });
+
   it('writes the same again under the same id if a server did not answer', async () => {
     let failures = 2;
     const { runId } = await (

@@ -24,6 +24,28 @@ describe('whoever waits for a run when the application closes', () => {
     await expect(client.waitForWorkflow(runId)).rejects.toBeInstanceOf(ClosedError);
   });
 
+  it('is told of the end of a run that came while the application drained', async () => {
+    let begun = () => {};
+    const started = new Promise<void>((resolve) => (begun = resolve));
+    const { app, client } = await startApp({
+      runtime: {
+        blueprints: { slow: { id: 'slow', nodes: [{ id: 's', uses: 'slow' }], edges: [] } },
+        registry: {
+          slow: async () => {
+            begun();
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            return { output: 1 };
+          },
+        },
+      },
+    });
+    const { runId } = await client.start('slow');
+    const waits = Promise.all([1, 2].map(() => client.waitForWorkflow(runId)));
+    await started;
+    await app.close();
+    for (const outcome of await waits) expect(outcome).toMatchObject({ status: 'completed', timedOut: false });
+  });
+
   it('lets a node of this process that waits for another run end first', async () => {
     let begun = () => {};
     const started = new Promise<void>((resolve) => (begun = resolve));
