@@ -268,7 +268,7 @@ export class Engine {
       options,
       beganToWait,
       ahead,
-      reservations: new Reservations(permits, ahead, abilities, stopping.signal),
+      reservations: new Reservations(permits, ahead, abilities, stopping.signal, clock, options.worker.maxHoldMs),
     });
     this.prober = new Prober(
       store,

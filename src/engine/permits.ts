@@ -48,7 +48,11 @@ export class Permits {
 export class HeldPermit {
   private held = true;
 
-  constructor(private readonly permits: Permits) {}
+  /** @param since when the first of the turns that passed it on got it from the line; milliseconds */
+  constructor(
+    private readonly permits: Permits,
+    readonly since: number,
+  ) {}
 
   release(): void {
     if (this.held) this.permits.release();

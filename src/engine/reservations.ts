@@ -1,6 +1,7 @@
 import { usesOf } from '../core/batch.js';
 import type { TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
+import type { Clock } from '../ports/clock.js';
 import type { Abilities } from './abilities.js';
 import type { ActiveRun } from './active-run.js';
 import type { ClaimedAhead } from './claimed-ahead.js';
@@ -11,7 +12,7 @@ export class Reservation {
   private readonly hadPermits: boolean;
 
   /**
-   * @param permits the settling turn's own, which is passed on, and others
+   * @param permits the settling turn's own, which is passed on, and others; 0: its own goes to who waits for one
    * @param places of turns that wait for a permit
    */
   constructor(
@@ -58,10 +59,13 @@ export class Reservations {
     private readonly ahead: ClaimedAhead,
     private readonly abilities: Abilities,
     private readonly stopping: AbortSignal,
+    private readonly clock: Clock,
+    /** Turns that have passed a permit on for so long let those go first that wait for one. */
+    private readonly mostHeldMs: number,
   ) {}
 
-  /** The turn itself holds a permit. */
-  reserve(run: ActiveRun, record: TurnRecord, origin: Origin | undefined): Reservation {
+  /** @param permit the turn's own */
+  reserve(run: ActiveRun, record: TurnRecord, origin: Origin | undefined, permit: HeldPermit): Reservation {
     const { plan } = run;
     const { permits, ahead } = this;
     const definitionOf = (id: string) => plan.nodes.get(id)?.definition;
@@ -79,7 +83,8 @@ export class Reservations {
       node !== undefined && this.abilities.lacks(run, node) === undefined;
     if (![...following, ...others].every(isHere)) return new Reservation(permits, ahead);
     const most = following.length + Math.min(record.batch?.items ?? 0, record.batch?.window ?? 0);
-    let reserved = 1;
+    const givesWay = permits.isWanted && this.clock.now() - permit.since >= this.mostHeldMs;
+    let reserved = givesWay ? 0 : 1;
     while (reserved < most && permits.tryAcquire()) reserved++;
     // messages of added nodes spread over the fleet, those of others come back to the worker that has the run
     const isShared = record.batch !== undefined || record.dynamicNodes !== undefined || origin?.batch !== undefined;

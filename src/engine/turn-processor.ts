@@ -106,7 +106,7 @@ export class TurnProcessor {
 
   /** Drives one turn to its end with a permit that is already held. */
   private async drive(run: ActiveRun, name: TurnName, flight: Flight, reason: Reason): Promise<boolean> {
-    const permit = new HeldPermit(this.parts.permits);
+    const permit = new HeldPermit(this.parts.permits, reason.permitSince ?? this.parts.clock.now());
     try {
       return await this.hop(run, name, permit, flight, reason);
     } finally {
@@ -174,7 +174,7 @@ export class TurnProcessor {
         }
         if (outcome.isFirst) fresh = written;
         ({ record } = written);
-        reserved = this.parts.reservations.reserve(run, record, grant.origin);
+        reserved = this.parts.reservations.reserve(run, record, grant.origin, permit);
         askedAt = clock.now();
         answer = await this.settle(run, record, grant, reserved);
       }
@@ -230,7 +230,8 @@ export class TurnProcessor {
     for (const fired of answer.fired) {
       if (fired.token === undefined || !reserved) continue;
       const isAhead = !reserved.take();
-      this.continueHere(run, fired, flight, { token: fired.token, askedAt, isAhead }, fresh);
+      const permitSince = isAhead ? undefined : permit.since;
+      this.continueHere(run, fired, flight, { token: fired.token, askedAt, permitSince }, fresh);
     }
     if (reserved) reserved.close(permit);
     else permit.release();
@@ -243,7 +244,7 @@ export class TurnProcessor {
     run: ActiveRun,
     fired: FiredTurn,
     { anchor }: Flight,
-    { token, askedAt, isAhead }: { token: number; askedAt: number; isAhead: boolean },
+    { token, askedAt, permitSince }: { token: number; askedAt: number; permitSince: number | undefined },
     cause: TurnWrite | undefined,
   ): void {
     const name = { nodeId: fired.node, turn: fired.turn };
@@ -251,8 +252,9 @@ export class TurnProcessor {
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
     const certain = { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined };
     const drive = async (flight: Flight) => {
-      const isCertain = !isAhead || (await this.parts.ahead.permit(run, fired, token));
-      return this.drive(run, name, flight, { hasMessage: false, ...(isCertain ? { continued: certain } : {}) });
+      const isCertain = permitSince !== undefined || (await this.parts.ahead.permit(run, fired, token));
+      const continued = isCertain ? { continued: certain } : {};
+      return this.drive(run, name, flight, { hasMessage: false, permitSince, ...continued });
     };
     this.underWay.goOn(keyOf(run, name), { anchor, run, ready: fired }, drive);
   }
@@ -277,6 +279,8 @@ export class TurnProcessor {
 /** Why a turn is looked at: it continues here, or a message asks for it. */
 interface Reason extends MessageReason {
   readonly continued?: Continued;
+  /** Absent: the permit comes from the line, now. */
+  readonly permitSince?: number | undefined;
 }
 
 /** What a message says beyond the name of the turn. */

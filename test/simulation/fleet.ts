@@ -40,6 +40,8 @@ const OPTIONS = {
 const EMIT_DELAYS_MS = [400, 400, 50, 2_000, 0] as const;
 /** With few, branches wait for a permit, some in vain. */
 const CONCURRENCIES = [1, 3, 1, 2] as const;
+/** After so long a run gives its place to others, and its message is written again at the tail. */
+const HOLDS_MS = [30_000, 1_000, 30_000] as const;
 
 /** A place in the fleet: when its process dies, another takes the place. */
 export interface Slot {
@@ -71,6 +73,7 @@ export class Fleet {
   isOpen = true;
   private readonly emitDelayMs: number;
   private readonly concurrency: number;
+  private readonly maxHoldMs: number;
   /** What processes are started with from now on. */
   code: Code;
 
@@ -81,6 +84,7 @@ export class Fleet {
     this.code = options.code ?? 'first';
     this.emitDelayMs = EMIT_DELAYS_MS[world.seed % EMIT_DELAYS_MS.length] ?? 0;
     this.concurrency = CONCURRENCIES[world.seed % CONCURRENCIES.length] ?? 1;
+    this.maxHoldMs = HOLDS_MS[world.seed % HOLDS_MS.length] ?? 30_000;
     for (const role of ['worker', 'client'] as const)
       for (let index = 1; index <= options[`${role}s`]; index++)
         this.slots.push({ role, index, process: this.spawn(role, index, 1), lives: 1, code: this.code });
@@ -145,7 +149,12 @@ export class Fleet {
       },
       options: {
         ...OPTIONS,
-        worker: { ...OPTIONS.worker, emitDelayMs: this.emitDelayMs, concurrency: this.concurrency },
+        worker: {
+          ...OPTIONS.worker,
+          emitDelayMs: this.emitDelayMs,
+          concurrency: this.concurrency,
+          maxHoldMs: this.maxHoldMs,
+        },
       },
     }));
     if (role === 'client') return process;
