@@ -45,17 +45,20 @@ export class RunWaiter {
     /** Aborted when the application closes: whoever waits is told so. */
     private readonly leaving: AbortSignal,
   ) {
-    leaving.addEventListener('abort', () => {
-      for (const wakes of this.wakes.values()) for (const wake of wakes) wake();
-    });
+    leaving.addEventListener('abort', () => this.wakeAll());
   }
 
   /** Listens to announcements until the returned function is called. */
   listen(): () => void {
-    return this.signals.onEnd(({ runId }) => {
+    const endEnds = this.signals.onEnd(({ runId }) => {
       this.quiet.delete(runId);
       for (const wake of this.wakes.get(runId) ?? []) wake();
     });
+    const endGaps = this.signals.onGap(() => this.wakeAll());
+    return () => {
+      endEnds();
+      endGaps();
+    };
   }
 
   /** A run is about to be started here under an id that is new: whatever is announced of it from now on is heard. */
@@ -112,6 +115,11 @@ export class RunWaiter {
       unsubscribe();
       signal?.removeEventListener('abort', ring);
     }
+  }
+
+  private wakeAll(): void {
+    this.quiet.clear();
+    for (const wakes of this.wakes.values()) for (const wake of wakes) wake();
   }
 
   /** Of a run that has just been started here and of which nothing is announced, the store has no news. */

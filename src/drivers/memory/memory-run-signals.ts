@@ -57,6 +57,11 @@ export class MemoryRunSignals implements RunSignals {
     return subscribe(this.cancels, listener);
   }
 
+  /** There is no server that could be away. */
+  onGap(): () => void {
+    return () => {};
+  }
+
   private send(signal: Signal): void {
     if (!this.connected) {
       throw new IllegalStateError(

@@ -21,6 +21,7 @@ export class RedisRunSignals implements RunSignals {
   private readonly keys: RedisKeys;
   private readonly ends = new Set<(end: RunEnd) => void>();
   private readonly cancels = new Set<(runId: string) => void>();
+  private readonly gaps = new Set<() => void>();
   private readonly subscriber: RedisSubscriber;
   private connected = false;
 
@@ -31,7 +32,10 @@ export class RedisRunSignals implements RunSignals {
     options: RedisRunSignalsOptions = {},
   ) {
     this.keys = new RedisKeys(options.prefix ?? 'flowcraft');
-    this.subscriber = new RedisSubscriber(client, clock, logger, (channel, text) => this.receive(channel, text));
+    this.subscriber = new RedisSubscriber(client, clock, logger, {
+      receive: (channel, text) => this.receive(channel, text),
+      hearsAgain: () => this.tell(this.gaps, undefined),
+    });
   }
 
   async connect(): Promise<void> {
@@ -46,6 +50,7 @@ export class RedisRunSignals implements RunSignals {
     this.connected = false;
     this.ends.clear();
     this.cancels.clear();
+    this.gaps.clear();
     await this.subscriber.close();
     await this.client.close();
   }
@@ -64,6 +69,10 @@ export class RedisRunSignals implements RunSignals {
 
   onCancel(listener: (runId: string) => void): () => void {
     return subscribe(this.cancels, listener);
+  }
+
+  onGap(listener: () => void): () => void {
+    return subscribe(this.gaps, listener);
   }
 
   private async publish(kind: 'ends' | 'cancels', text: string): Promise<void> {

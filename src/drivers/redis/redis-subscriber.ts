@@ -23,7 +23,11 @@ export class RedisSubscriber {
     private readonly client: RedisClient,
     private readonly clock: Clock,
     private readonly logger: Logger,
-    private readonly receive: (channel: string, text: string) => void,
+    private readonly listener: {
+      receive(channel: string, text: string): void;
+      /** It is subscribed once more: what was published in between is lost. */
+      hearsAgain(): void;
+    },
   ) {}
 
   /** Resolves when it receives, or after a second without success; it goes on trying. */
@@ -35,11 +39,19 @@ export class RedisSubscriber {
     const subscribed = new Promise<void>((resolve) => {
       done = resolve;
     });
-    const onReady = () => this.track('a subscription', redis.subscribe(...channels).then(done));
-    redis.on('message', this.receive).on('ready', onReady);
+    const { receive, hearsAgain } = this.listener;
+    let isFirst = true;
+    const subscribe = async () => {
+      await redis.subscribe(...channels);
+      if (!isFirst) hearsAgain();
+      isFirst = false;
+      done();
+    };
+    const onReady = () => this.track('a subscription', subscribe());
+    redis.on('message', receive).on('ready', onReady);
     this.stopWatching = () => {
       unwatch();
-      redis.off('message', this.receive).off('ready', onReady);
+      redis.off('message', receive).off('ready', onReady);
     };
     this.track('a subscribing connection', redis.connect());
     this.schedulePing(redis);

@@ -62,9 +62,12 @@ describe('Run signals over Redis', () => {
     const proxy = await faulty();
     const [from, by] = [await open(REDIS_URL, prefix), await open(`redis://127.0.0.1:${proxy.port}`, prefix)];
     expect(await heard(from, by)).toBe(true);
+    let gaps = 0;
+    by.onGap(() => gaps++);
     for (let i = 0; i < 3; i++) {
       proxy.cut();
       expect(await heard(from, by)).toBe(true);
+      expect(gaps).toBe(i + 1); // whoever waits for an announcement looks for itself
     }
   }, 20_000);
 

@@ -152,5 +152,6 @@ function signalsOf(process: SimulatedProcess, signals: MemoryRunSignals): RunSig
     announceCancel: (runId) => process.call('redis', 'announceCancel', [runId], () => signals.announceCancel(runId)),
     onEnd: (listener) => signals.onEnd(arrives(listener)),
     onCancel: (listener) => signals.onCancel(arrives(listener)),
+    onGap: () => signals.onGap(),
   };
 }
