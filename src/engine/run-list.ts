@@ -16,8 +16,9 @@ export interface ListOptions {
   readonly status?: RunStatus;
   readonly blueprintId?: string;
   readonly tag?: string;
-  /** Time of acceptance; default: the last 24 hours. */
+  /** Time of acceptance; default: 24 hours before `to`. Runs that are older are not in the list. */
   readonly from?: Date;
+  /** Default: now. */
   readonly to?: Date;
   /** 1 to 1000; default 100. */
   readonly limit?: number;
@@ -42,8 +43,10 @@ export class RunList {
 
   async page(options: ListOptions): Promise<RunPage> {
     const limit = options.limit ?? DEFAULT_LIMIT;
-    const to = options.to?.getTime() ?? this.clock.now() + DAY_MS;
-    const from = options.from?.getTime() ?? this.clock.now() - DAY_MS;
+    const now = this.clock.now();
+    // the clocks of those who accepted runs may be ahead of this one
+    const to = options.to?.getTime() ?? now + DAY_MS;
+    const from = options.from?.getTime() ?? Math.min(to, now) - DAY_MS;
     const runs: RunSummary[] = [];
     let { cursor } = options;
     do {

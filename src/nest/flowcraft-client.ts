@@ -73,7 +73,11 @@ export class FlowcraftClient {
     return (await this.engineClient()).context(runId);
   }
 
-  /** Runs by the time of their start, the newest first, in pages: pass the `cursor` of an answer to read on. */
+  /**
+   * Runs by the time of their start, the newest first, in pages: pass the `cursor` of an answer to read on, with the same
+   * options. Without `from`, those of the 24 hours before `to`, which is now unless you say otherwise: to find older ones,
+   * such as approvals that have waited since yesterday, pass an earlier `from`. The list reaches back 30 days.
+   */
   async listRuns(options: ListOptions = {}): Promise<RunPage> {
     return (await this.engineClient()).list(options);
   }
