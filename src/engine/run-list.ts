@@ -1,11 +1,14 @@
 import { isEndStatus, type RunStatus } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { RunStore } from '../ports/run-store.js';
+import { parentOf, type RunParent } from './run-parent.js';
 
 export interface RunSummary {
   readonly runId: string;
   readonly blueprintId: string;
   readonly blueprintVersion: string | null;
+  /** The node that this run is the subflow of; absent: it was started by itself. */
+  readonly parent?: RunParent;
   readonly status: RunStatus;
   readonly tags: readonly string[];
   /** ISO 8601. */
@@ -71,6 +74,7 @@ export class RunList {
       runId,
       blueprintId: run.blueprintId,
       blueprintVersion: run.blueprintVersion,
+      ...parentOf(run),
       status,
       tags: run.tags,
       createdAt: new Date(run.createdAt).toISOString(),
