@@ -203,13 +203,27 @@ export class ValueTooLargeError extends FlowcraftKafkaError {
   }
 }
 
-/** The run did not end within the `timeoutMs` of its start: it failed, and what was running was aborted. */
+/**
+ * The run did not end within the `timeoutMs` of its start, or that of a subflow within the `config.timeout` of its node: it
+ * failed, and what was running was aborted.
+ */
 export class RunTimeoutError extends FlowcraftKafkaError {
   readonly code = ErrorCode.RunTimeout;
-  constructor(runId: string, timeoutMs: number) {
+  /** @param parent the node that the run is the subflow of */
+  constructor(runId: string, timeoutMs: number, parent?: { readonly runId: string; readonly nodeId: string }) {
+    const limit = parent
+      ? `config.timeout of node '${parent.nodeId}' of run '${parent.runId}', whose subflow it is`
+      : 'timeoutMs of its start';
     super(
-      `Run '${runId}' did not end within ${timeoutMs} ms, the timeoutMs of its start. Give it more time, or find out what held it up with getRun().`,
+      `Run '${runId}' did not end within ${timeoutMs} ms, the ${limit}. Give it more time, or find out what held it up with getRun().`,
       { runId },
+    );
+  }
+
+  /** Whether a text is the message of such an error, which is all that is kept of it. */
+  static isIn(message: string): boolean {
+    return /^Run '[^']*' did not end within \d+ ms, the .*\. Give it more time, or find out what held it up with getRun\(\)\.$/s.test(
+      message,
     );
   }
 }

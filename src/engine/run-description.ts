@@ -9,7 +9,7 @@ import {
   type TurnRecord,
   type TurnStatus,
 } from '../core/run.js';
-import type { NodeError } from './finisher.js';
+import type { NodeError } from './run-failure.js';
 import { parentOf, type RunParent } from './run-parent.js';
 
 export interface NodeDescription {

@@ -73,8 +73,8 @@ export class RunTimers {
   }
 
   private async expire(run: ActiveRun, deadline: number): Promise<void> {
-    const { createdAt, options } = run.record;
-    const error = new RunTimeoutError(run.runId, deadline - (options?.startAt ?? createdAt));
+    const { createdAt, options, parent } = run.record;
+    const error = new RunTimeoutError(run.runId, deadline - (options?.startAt ?? createdAt), parent);
     await this.parts.ender.end(run, 'failed', error.message);
   }
 }
