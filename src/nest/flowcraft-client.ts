@@ -84,8 +84,9 @@ export class FlowcraftClient {
 
   /**
    * Lets a node that waits go on. When the promise resolves, the wait is settled.
-   * @throws NodeNotAwaitingError if that node does not wait, or another was faster
-   * @throws RunEndedError
+   * @throws NodeNotAwaitingError if that node does not wait (yet, or any more: the run may have ended), or another answer
+   * was faster
+   * @throws ValueNotSerializableError, ValueTooLargeError if the output can't be stored; the node waits on
    * @throws RunNotFoundError
    */
   async resume(runId: string, options: ResumeOptions = {}): Promise<void> {
