@@ -29,7 +29,8 @@ export class FlowcraftClient {
 
   /**
    * Starts a run. When the promise resolves, the run is durable: it ends or waits for something, whatever happens to
-   * this process. A second start with the same `runId`, blueprint and context answers the run that exists.
+   * this process. A second start with the same `runId`, blueprint and context answers the run that exists, also if its
+   * blueprint, or the `version` asked for, is not registered any more.
    * @param initialContext what the context of the run begins with; values that the serializer can carry
    * @throws BlueprintNotFoundError
    * @throws BlueprintInvalidError
