@@ -97,9 +97,11 @@ export class FlowcraftClient {
   /**
    * Makes a URL at which one POST lets a node go on that waits, now or later; its body becomes the node's output. The URL
    * holds a secret of which only a hash is stored, so it can't be told again: each call makes a new one, and those made
-   * before stay valid until one of them was used, or expires (`webhooks.ttlSeconds`).
+   * before stay valid until one of them was used, or expires (`webhooks.ttlSeconds`). A call that comes before the node
+   * waits is kept for it; a node of your own that then ends without waiting takes none, and the body is lost.
    * @throws WebhookUrlUnknownError unless `webhooks.baseUrl` is set
-   * @throws WebhookTargetInvalidError if there is no such node, it does not wait any more, or its turn is not known yet
+   * @throws WebhookTargetInvalidError if there is no such node, it does not wait any more, its turn is not known yet, or its
+   * type never waits for a call, as `sleep` and `subflow`
    * @throws RunEndedError
    * @throws RunNotFoundError
    */
