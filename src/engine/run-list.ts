@@ -17,6 +17,7 @@ export interface RunSummary {
 
 export interface ListOptions {
   readonly status?: RunStatus;
+  /** As `start` was given it: a blueprint that is registered under a key other than its id has two of them. */
   readonly blueprintId?: string;
   readonly tag?: string;
   /** Time of acceptance; default: 24 hours before `to`. Runs that are older are not in the list. */
