@@ -67,14 +67,15 @@ export type {
   DeadLetterPage,
   RedriveResult,
 } from './engine/dead-letters.js';
-export type { NodeError } from './engine/finisher.js';
 export type { TurnInfo } from './engine/node-execution.js';
 export type { ReconciliationStats } from './engine/reconciler.js';
 export type { RetryOptions, RetryResult } from './engine/retrier.js';
-export type { RunDescription } from './engine/run-description.js';
+export type { AwaitingDescription, NodeDescription, RunDescription } from './engine/run-description.js';
 export type { RunEvent } from './engine/run-events.js';
+export type { NodeError } from './engine/run-failure.js';
 export type { ListOptions, RunPage, RunSummary } from './engine/run-list.js';
 export type { RunOutcome } from './engine/run-outcome.js';
+export type { RunParent } from './engine/run-parent.js';
 export type { RunHandle, StartOptions } from './engine/run-starter.js';
 export type { WaitOptions } from './engine/run-waiter.js';
 export type { NodeWebhooks, WebhookEndpoint } from './engine/webhook-endpoints.js';

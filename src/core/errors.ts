@@ -100,11 +100,20 @@ export class NodeImplementationMissingError extends FlowcraftKafkaError {
   }
 }
 
-/** `resume` named a node that does not wait (yet, or any more), or another resume was first. */
+/** `resume` named a node that does not wait (yet, or any more: the run may have ended), or another resume was first. */
 export class NodeNotAwaitingError extends FlowcraftKafkaError {
   readonly code = ErrorCode.NodeNotAwaiting;
-  /** @param ended the status of the run, if it has ended */
-  constructor(runId: string, nodeId: string | undefined, awaiting: readonly string[], ended?: string) {
+  /**
+   * @param ended the status of the run, if it has ended
+   * @param beginsAt when the run begins, if that is later: ISO 8601
+   */
+  constructor(
+    runId: string,
+    nodeId: string | undefined,
+    awaiting: readonly string[],
+    ended?: string,
+    beginsAt?: string,
+  ) {
     const list = awaiting.length > 0 ? awaiting.map((id) => `'${id}'`).join(', ') : 'none';
     const isChoice = nodeId === undefined && awaiting.length > 0;
     const text =
@@ -117,7 +126,10 @@ export class NodeNotAwaitingError extends FlowcraftKafkaError {
       ended === undefined
         ? ` If the run has not come there yet, wait for it with waitForWorkflow('${runId}', { until: 'settled' }), and answer then; if it was answered before, there is nothing to do.`
         : ` The run has ended with status '${ended}'.`;
-    super(isChoice ? text : text + next, nodeId === undefined ? { runId } : { runId, nodeId });
+    const early =
+      beginsAt !== undefined &&
+      `No node of run '${runId}' awaits an answer yet: the run begins at ${beginsAt}, by itself. Until then it can only be cancelled; answer its nodes when they wait.`;
+    super(early || (isChoice ? text : text + next), nodeId === undefined ? { runId } : { runId, nodeId });
   }
 }
 
@@ -143,7 +155,7 @@ export class RunIdInvalidError extends FlowcraftKafkaError {
   }
 }
 
-/** The run has ended, so it can't be resumed or cancelled any more. */
+/** The run has ended, so it can't be cancelled any more, and no URL can be made for its nodes. */
 export class RunEndedError extends FlowcraftKafkaError {
   readonly code = ErrorCode.RunEnded;
   constructor(runId: string, status: string) {
@@ -203,13 +215,27 @@ export class ValueTooLargeError extends FlowcraftKafkaError {
   }
 }
 
-/** The run did not end within the `timeoutMs` of its start: it failed, and what was running was aborted. */
+/**
+ * The run did not end within the `timeoutMs` of its start, or that of a subflow within the `config.timeout` of its node: it
+ * failed, and what was running was aborted.
+ */
 export class RunTimeoutError extends FlowcraftKafkaError {
   readonly code = ErrorCode.RunTimeout;
-  constructor(runId: string, timeoutMs: number) {
+  /** @param parent the node that the run is the subflow of */
+  constructor(runId: string, timeoutMs: number, parent?: { readonly runId: string; readonly nodeId: string }) {
+    const limit = parent
+      ? `config.timeout of node '${parent.nodeId}' of run '${parent.runId}', whose subflow it is`
+      : 'timeoutMs of its start';
     super(
-      `Run '${runId}' did not end within ${timeoutMs} ms, the timeoutMs of its start. Give it more time, or find out what held it up with getRun().`,
+      `Run '${runId}' did not end within ${timeoutMs} ms, the ${limit}. Give it more time, or find out what held it up with getRun().`,
       { runId },
+    );
+  }
+
+  /** Whether a text is the message of such an error, which is all that is kept of it. */
+  static isIn(message: string): boolean {
+    return /^Run '[^']*' did not end within \d+ ms, the .*\. Give it more time, or find out what held it up with getRun\(\)\.$/s.test(
+      message,
     );
   }
 }

@@ -22,6 +22,7 @@ import {
   webhookInput,
 } from './client-input.js';
 import { DeadLetters } from './dead-letters.js';
+import { beforeStart } from './delayed-start.js';
 import type { Finisher } from './finisher.js';
 import type { Persistence } from './persistence.js';
 import type { WebhookEndpoint, WebhookEndpoints } from './webhook-endpoints.js';
@@ -123,9 +124,15 @@ export class Client {
   async resume(runId: string, nodeId: string | undefined, answer: Answer): Promise<void> {
     assertRunId(runId);
     assertInput('resume()', resumeInput, { ...answer, nodeId });
-    await this.parts.calls.run('resume()', runId, async () =>
-      this.parts.resumer.resume(await this.find(runId), nodeId, answer),
-    );
+    const { calls, resumer, clock } = this.parts;
+    await calls.run('resume()', runId, async () => {
+      const run = await this.find(runId);
+      try {
+        await resumer.resume(run, nodeId, answer);
+      } catch (error) {
+        throw beforeStart(error, run, nodeId, clock.now());
+      }
+    });
   }
 
   async createWebhookUrl(runId: string, nodeId: string): Promise<WebhookEndpoint> {

@@ -168,7 +168,7 @@ export class Engine {
       options,
       stopping.signal,
     );
-    const endpoints = new WebhookEndpoints({ sources, clock, ids, settings: options.webhooks });
+    const endpoints = new WebhookEndpoints({ flowcraft, sources, clock, ids, settings: options.webhooks });
     const executor = new TurnExecutor(flowcraft, sources, leases, clock, ids, workerId, options.limits, endpoints);
     const timers: TimerKeeper = new TimerKeeper({
       rows: drivers.timerRows,

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { TooManyTurnsError } from '../core/errors.js';
 import { repetitionAt } from '../core/loops.js';
 import type { RunCounts } from '../core/ledger-state.js';
-import { isEndStatus, isRetry, type EndStatus, type RunRecord, type RunStatus, type TurnRecord } from '../core/run.js';
+import { isEndStatus, isRetry, type EndStatus, type RunRecord, type RunStatus } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { Logger } from '../ports/logger.js';
@@ -15,18 +15,9 @@ import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { Persistence } from './persistence.js';
 import { RunContext, type ContextSources } from './run-context.js';
+import { errorsOf, reasonOf, runawayIn, summaryOf, type NodeError } from './run-failure.js';
 
-export interface NodeError {
-  readonly nodeId: string;
-  /** Empty if the run was stopped before a turn of the node began: it had too many of them. */
-  readonly turn: string;
-  /** As flowcraft words it. */
-  readonly message: string;
-  /** The node's own error. */
-  readonly cause?: { readonly name: string; readonly message: string };
-  /** ISO 8601. */
-  readonly at: string;
-}
+export type { NodeError } from './run-failure.js';
 
 interface Ending {
   readonly stamp: number;
@@ -160,8 +151,7 @@ export class Finisher {
       this.announce(runId, final),
     ]);
     for (const listener of this.listeners) listener(run, final, errors);
-    if (final === 'failed')
-      this.logger.warn(`Run failed: ${summaryOf(errors)}`, { runId }); // not the nodes' own words, which may hold payloads
+    if (final === 'failed') this.logger.warn(`Run failed: ${summaryOf(errors, finalReason)}`, { runId });
     else this.logger.debug(`Run ended: ${final}.`, { runId });
     return final;
   }
@@ -302,42 +292,4 @@ export class Finisher {
       return undefined;
     }
   }
-}
-
-export function errorsOf(rows: readonly TurnRecord[]): NodeError[] {
-  return rows
-    .filter((row) => row.status === 'failed' && row.rescuer === undefined && row.error !== undefined)
-    .sort((a, b) => a.token - b.token)
-    .map((row) => ({
-      nodeId: row.nodeId,
-      turn: row.turn,
-      message: row.error?.message ?? '',
-      ...(row.error?.cause ? { cause: row.error.cause } : {}),
-      at: new Date(row.endedAt).toISOString(),
-    }));
-}
-
-/** A run that reached its limit of turns tells so by its reason alone: the turn that was one too many never began. */
-function runawayIn(reason: string | undefined, endedAt: number): NodeError[] {
-  const nodeId = reason === undefined ? undefined : TooManyTurnsError.nodeIn(reason);
-  if (reason === undefined || nodeId === undefined) return [];
-  const cause = { name: TooManyTurnsError.name, message: reason };
-  return [{ nodeId, turn: '', message: reason, cause, at: new Date(endedAt).toISOString() }];
-}
-
-function reasonOf(errors: readonly NodeError[]): string | undefined {
-  const [first] = errors;
-  if (!first) return undefined;
-  const own = first.cause && !first.message.includes(first.cause.message) ? `: ${first.cause.message}` : '';
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
-  return `${first.message}${own}${more}`;
-}
-
-function summaryOf(errors: readonly NodeError[]): string {
-  const nodes = [...new Set(errors.map((e) => e.nodeId))];
-  if (nodes.length === 0) return 'no node did.';
-  return `${nodes
-    .slice(0, 5)
-    .map((id) => `'${id}'`)
-    .join(', ')}${nodes.length > 5 ? ` and ${nodes.length - 5} more` : ''}.`;
 }

@@ -9,7 +9,8 @@ import {
   type TurnRecord,
   type TurnStatus,
 } from '../core/run.js';
-import type { NodeError } from './finisher.js';
+import type { NodeError } from './run-failure.js';
+import { parentOf, type RunParent } from './run-parent.js';
 
 export interface NodeDescription {
   readonly nodeId: string;
@@ -23,14 +24,30 @@ export interface NodeDescription {
   /** ISO 8601; the clocks of the workers. */
   readonly times: { readonly startedAt?: string; readonly endedAt?: string };
   readonly workerId?: string;
+  /** The run that a `subflow` node has started, while the node runs or waits for it. */
+  readonly childRunId?: string;
   readonly action?: string;
   readonly error?: Omit<NodeError, 'nodeId' | 'turn'>;
+}
+
+/** What a node of a run waits for. */
+export interface AwaitingDescription {
+  readonly nodeId: string;
+  readonly turn: string;
+  /** `external_event`: an answer; `timer` or `start`: a time; `subflow`: whatever its run waits for. Nodes of yours may give others. */
+  readonly reason: string;
+  /** ISO 8601: the node goes on by itself then, if nothing else comes before. */
+  readonly wakeUpAt?: string;
+  /** The run of the subflow, if the reason is `subflow`: its `getRun()` tells what waits in it, and `resume()` answers that. */
+  readonly childRunId?: string;
 }
 
 export interface RunDescription {
   readonly runId: string;
   readonly blueprintId: string;
   readonly blueprintVersion: string | null;
+  /** The node that this run is the subflow of; absent: it was started by itself. */
+  readonly parent?: RunParent;
   readonly status: RunStatus;
   readonly reason?: string;
   readonly tags: readonly string[];
@@ -39,12 +56,7 @@ export interface RunDescription {
   /** ISO 8601. */
   readonly times: { readonly createdAt: string; readonly endedAt?: string };
   readonly nodes: readonly NodeDescription[];
-  readonly awaiting: readonly {
-    readonly nodeId: string;
-    readonly turn: string;
-    readonly reason: string;
-    readonly wakeUpAt?: string;
-  }[];
+  readonly awaiting: readonly AwaitingDescription[];
 }
 
 /**
@@ -98,6 +110,7 @@ export function describeRun(
     runId: record.runId,
     blueprintId: record.blueprintId,
     blueprintVersion: record.blueprintVersion,
+    ...parentOf(record),
     status: ended ? record.status : !open && waiting.length + delayed.length > 0 ? 'awaiting' : 'running',
     ...(record.reason === undefined ? {} : { reason: record.reason }),
     tags: record.tags,
@@ -161,6 +174,7 @@ function describeRow(row: DescribedRow): NodeDescription {
       ? { retryAt: row.awaiting.wakeUpAt }
       : {}),
     workerId: row.worker,
+    ...(row.awaiting?.childRunId === undefined ? {} : { childRunId: row.awaiting.childRunId }),
     ...(row.action === undefined ? {} : { action: row.action }),
     ...(row.error
       ? {

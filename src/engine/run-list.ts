@@ -1,11 +1,14 @@
 import { isEndStatus, type RunStatus } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { RunStore } from '../ports/run-store.js';
+import { parentOf, type RunParent } from './run-parent.js';
 
 export interface RunSummary {
   readonly runId: string;
   readonly blueprintId: string;
   readonly blueprintVersion: string | null;
+  /** The node that this run is the subflow of; absent: it was started by itself. */
+  readonly parent?: RunParent;
   readonly status: RunStatus;
   readonly tags: readonly string[];
   /** ISO 8601. */
@@ -14,10 +17,12 @@ export interface RunSummary {
 
 export interface ListOptions {
   readonly status?: RunStatus;
+  /** As `start` was given it: a blueprint that is registered under a key other than its id has two of them. */
   readonly blueprintId?: string;
   readonly tag?: string;
-  /** Time of acceptance; default: the last 24 hours. */
+  /** Time of acceptance; default: 24 hours before `to`. Runs that are older are not in the list. */
   readonly from?: Date;
+  /** Default: now. */
   readonly to?: Date;
   /** 1 to 1000; default 100. */
   readonly limit?: number;
@@ -42,8 +47,10 @@ export class RunList {
 
   async page(options: ListOptions): Promise<RunPage> {
     const limit = options.limit ?? DEFAULT_LIMIT;
-    const to = options.to?.getTime() ?? this.clock.now() + DAY_MS;
-    const from = options.from?.getTime() ?? this.clock.now() - DAY_MS;
+    const now = this.clock.now();
+    // the clocks of those who accepted runs may be ahead of this one
+    const to = options.to?.getTime() ?? now + DAY_MS;
+    const from = options.from?.getTime() ?? Math.min(to, now) - DAY_MS;
     const runs: RunSummary[] = [];
     let { cursor } = options;
     do {
@@ -68,6 +75,7 @@ export class RunList {
       runId,
       blueprintId: run.blueprintId,
       blueprintVersion: run.blueprintVersion,
+      ...parentOf(run),
       status,
       tags: run.tags,
       createdAt: new Date(run.createdAt).toISOString(),

@@ -3,7 +3,7 @@ import { ValueNotReadableError } from '../core/limit-errors.js';
 import { isEndStatus, type RunStatus } from '../core/run.js';
 import type { RunStore, StatusRow } from '../ports/run-store.js';
 import { isPlainJson } from './context-json.js';
-import { errorsOf, type NodeError } from './finisher.js';
+import { errorsOf, type NodeError } from './run-failure.js';
 
 export interface RunOutcome {
   readonly runId: string;

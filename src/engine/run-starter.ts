@@ -17,28 +17,12 @@ import { encodeInput, isSameInput, newRun } from './new-run.js';
 import type { Persistence } from './persistence.js';
 import type { Rebuilder } from './rebuilder.js';
 import type { RunTimers } from './run-timers.js';
+import { optionsOf, type StartOptions } from './start-options.js';
+
+export type { StartOptions } from './start-options.js';
 
 /** So long after it was accepted, a run is taken for one that nobody else has found yet. */
 const LAUNCH_MS = 5_000;
-
-export interface StartOptions {
-  /** 1 to 128 characters of A-Z a-z 0-9 _ . : -; default: a new UUID (v7). */
-  readonly runId?: string;
-  /** Of the blueprint; default: the one registered last. */
-  readonly version?: string;
-  readonly tags?: readonly string[];
-  /** Refuse a blueprint with a cycle, as flowcraft's `strict` does. */
-  readonly strict?: boolean;
-  /** Nothing of the run is executed before so many milliseconds have passed; until then it is `awaiting`. */
-  readonly delayMs?: number;
-  /** If the run has not ended so many milliseconds after it began (after the delay), it fails and what runs is aborted. */
-  readonly timeoutMs?: number;
-  /**
-   * `continue`: when a node fails, the other branches go on, and the run fails at its end. `fail-fast`: the run fails at
-   * once, and what runs is aborted. Subflows do likewise. Default `continue`.
-   */
-  readonly failurePolicy?: 'continue' | 'fail-fast';
-}
 
 /** What a run is to be called. */
 export interface RunName {
@@ -84,14 +68,20 @@ export class RunStarter {
     options: StartOptions,
     { runId, isNew, at: now = this.clock.now() }: RunName,
   ): Promise<RunHandle> {
-    const plan = this.catalog.current(blueprintId, options.version);
+    assertRunId(runId);
+    const plan = this.current(blueprintId, options.version);
+    if (plan instanceof Error) {
+      const run = isNew ? undefined : await this.store.run(runId);
+      if (run?.blueprintId !== blueprintId || !isOfVersion(run, options.version)) throw plan;
+      const own = await this.catalog.pinned(blueprintId, run.blueprintHash);
+      return this.again(run, newRun(own, runId, this.encode(initialContext), now), options.version);
+    }
     if (options.strict && !plan.isDag) {
       throw new BlueprintInvalidError(
         plan.id,
         `Workflow '${plan.id}' failed strictness check: Cycles are not allowed.`,
       );
     }
-    assertRunId(runId);
     const input = this.encode(initialContext);
     const subflows = await this.catalog.save(plan);
     const record = newRun(plan, runId, input, now, { ...options, options: optionsOf(options, now, subflows) });
@@ -101,17 +91,29 @@ export class RunStarter {
       return { runId, existing: false };
     }
     const { accepted, run } = await this.store.accept(record);
-    if (!accepted) {
-      if (run.blueprintId !== record.blueprintId) throw new RunIdConflictError(runId, 'blueprint');
-      if (run.inputHash !== record.inputHash && !isSameInput(run.input, record.input))
-        throw new RunIdConflictError(runId, 'input');
-      if (options.version !== undefined && run.blueprintVersion !== options.version)
-        throw new RunIdConflictError(runId, 'blueprint version');
-      if (run.status !== 'running') return { runId, existing: true };
+    if (!accepted) return this.again(run, record, options.version);
+    await this.begin(await this.runs.hold(run));
+    return { runId, existing: false };
+  }
+
+  /** The plan of a new run, or why there is none: the run may be an old one, of a version that is gone from the code. */
+  private current(blueprintId: string, version: string | undefined): BlueprintPlan | Error {
+    try {
+      return this.catalog.current(blueprintId, version);
+    } catch (error) {
+      return error as Error;
     }
-    const active = await this.runs.hold(run);
-    await (accepted ? this.begin(active) : this.nudge(active));
-    return { runId, existing: !accepted };
+  }
+
+  /** A start of a run that exists. @throws RunIdConflictError if it is not the same start again */
+  private async again(run: RunRecord, wanted: RunRecord, version: string | undefined): Promise<RunHandle> {
+    const { runId } = run;
+    if (run.blueprintId !== wanted.blueprintId) throw new RunIdConflictError(runId, 'blueprint');
+    if (run.inputHash !== wanted.inputHash && !isSameInput(run.input, wanted.input))
+      throw new RunIdConflictError(runId, 'input');
+    if (!isOfVersion(run, version)) throw new RunIdConflictError(runId, 'blueprint version');
+    if (run.status === 'running') await this.nudge(await this.runs.hold(run));
+    return { runId, existing: true };
   }
 
   /** Starts the child run of a turn, unless an earlier execution of the turn has done so. */
@@ -222,18 +224,8 @@ export class RunStarter {
   }
 }
 
-function optionsOf(
-  { delayMs, timeoutMs, failurePolicy }: StartOptions,
-  now: number,
-  subflows: RunOptions['subflows'] = {},
-): RunOptions {
-  const startAt = now + (delayMs ?? 0);
-  return {
-    ...(delayMs ? { startAt } : {}),
-    ...(timeoutMs === undefined ? {} : { deadline: startAt + timeoutMs }),
-    ...(failurePolicy === 'fail-fast' ? { failurePolicy } : {}),
-    ...(Object.keys(subflows).length > 0 ? { subflows } : {}),
-  };
+function isOfVersion({ blueprintVersion }: RunRecord, version: string | undefined): boolean {
+  return version === undefined || version === blueprintVersion;
 }
 
 function probeOf({ runId, plan }: ActiveRun): Job {

@@ -73,7 +73,8 @@ export class RunTimers {
   }
 
   private async expire(run: ActiveRun): Promise<void> {
-    const error = new RunTimeoutError(run.runId, timeLimitOf(run.record) ?? 0);
+    const { runId, record } = run;
+    const error = new RunTimeoutError(runId, timeLimitOf(record) ?? 0, record.parent);
     await this.parts.ender.end(run, 'failed', error.message);
   }
 }

@@ -3,7 +3,7 @@ import { FlowcraftError, type NodeContext } from 'flowcraft';
 import type { BlueprintPlan } from '../core/plan.js';
 import type { ParentTurn, RunRecord } from '../core/run.js';
 import type { ActiveRun } from './active-run.js';
-import type { NodeError } from './finisher.js';
+import type { NodeError } from './run-failure.js';
 
 /** What the parameters of a subflow node say. */
 export interface SubflowParams {

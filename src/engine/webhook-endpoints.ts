@@ -5,7 +5,9 @@ import { eventOfWebhook, hashOfToken, isAnswerable } from '../core/webhook.js';
 import { WebhookTargetInvalidError, WebhookUrlUnknownError } from '../core/webhook-errors.js';
 import type { Clock, Ids } from '../ports/clock.js';
 import type { ActiveRun } from './active-run.js';
+import { neverAnswered } from './callable-nodes.js';
 import type { WebhookSettings } from './engine-options.js';
+import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { ContextSources } from './run-context.js';
 
 /** Where the outside world answers one turn of a node, with a POST. */
@@ -24,12 +26,14 @@ export interface NodeWebhooks {
    * Makes a URL for a node of the same run that waits now or later; in a loop, for its turn in the pass of the node that
    * asks. What is posted there before the node waits is kept until it does.
    * @throws WebhookUrlUnknownError unless `webhooks.baseUrl` is set
-   * @throws WebhookTargetInvalidError if there is no such node, if it has its outcome, or if its turn can't be told yet
+   * @throws WebhookTargetInvalidError if there is no such node, if it has its outcome, if its turn can't be told yet, or if
+   * its type never waits for a call, as `sleep` and `subflow`
    */
   urlFor(nodeId: string): Promise<WebhookEndpoint>;
 }
 
 export interface WebhookEndpointsParts {
+  readonly flowcraft: FlowcraftRuntime;
   readonly sources: Pick<ContextSources, 'store' | 'persistence' | 'runs'>;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -74,6 +78,8 @@ export class WebhookEndpoints {
       nodeId,
     });
     if (record && isEndStatus(record.status)) throw new RunEndedError(runId, record.status);
+    const never = neverAnswered(plan, nodeId, this.parts.flowcraft);
+    if (never !== undefined) throw invalid(never);
     const rows = all.filter((row) => row.nodeId === nodeId);
     const ahead = turnAhead(plan, nodeId, asking);
     const waiting = rows.filter(isAnswerable).sort(latestFirst)[0];

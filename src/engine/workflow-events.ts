@@ -1,7 +1,7 @@
 import type { RunStatus } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { ActiveRun } from './active-run.js';
-import type { NodeError } from './finisher.js';
+import type { NodeError } from './run-failure.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import { workflowError } from './run-outcome.js';
 

@@ -29,7 +29,8 @@ export class FlowcraftClient {
 
   /**
    * Starts a run. When the promise resolves, the run is durable: it ends or waits for something, whatever happens to
-   * this process. A second start with the same `runId`, blueprint and context answers the run that exists.
+   * this process. A second start with the same `runId`, blueprint and context answers the run that exists, also if its
+   * blueprint, or the `version` asked for, is not registered any more.
    * @param initialContext what the context of the run begins with; values that the serializer can carry
    * @throws BlueprintNotFoundError
    * @throws BlueprintInvalidError
@@ -73,15 +74,20 @@ export class FlowcraftClient {
     return (await this.engineClient()).context(runId);
   }
 
-  /** Runs by the time of their start, the newest first, in pages: pass the `cursor` of an answer to read on. */
+  /**
+   * Runs by the time of their start, the newest first, in pages: pass the `cursor` of an answer to read on, with the same
+   * options. Without `from`, those of the 24 hours before `to`, which is now unless you say otherwise: to find older ones,
+   * such as approvals that have waited since yesterday, pass an earlier `from`. The list reaches back 30 days.
+   */
   async listRuns(options: ListOptions = {}): Promise<RunPage> {
     return (await this.engineClient()).list(options);
   }
 
   /**
    * Lets a node that waits go on. When the promise resolves, the wait is settled.
-   * @throws NodeNotAwaitingError if that node does not wait, or another was faster
-   * @throws RunEndedError
+   * @throws NodeNotAwaitingError if that node does not wait (yet, or any more: the run may have ended), or another answer
+   * was faster
+   * @throws ValueNotSerializableError, ValueTooLargeError if the output can't be stored; the node waits on
    * @throws RunNotFoundError
    */
   async resume(runId: string, options: ResumeOptions = {}): Promise<void> {
@@ -91,9 +97,11 @@ export class FlowcraftClient {
   /**
    * Makes a URL at which one POST lets a node go on that waits, now or later; its body becomes the node's output. The URL
    * holds a secret of which only a hash is stored, so it can't be told again: each call makes a new one, and those made
-   * before stay valid until one of them was used, or expires (`webhooks.ttlSeconds`).
+   * before stay valid until one of them was used, or expires (`webhooks.ttlSeconds`). A call that comes before the node
+   * waits is kept for it; a node of your own that then ends without waiting takes none, and the body is lost.
    * @throws WebhookUrlUnknownError unless `webhooks.baseUrl` is set
-   * @throws WebhookTargetInvalidError if there is no such node, it does not wait any more, or its turn is not known yet
+   * @throws WebhookTargetInvalidError if there is no such node, it does not wait any more, its turn is not known yet, or its
+   * type never waits for a call, as `sleep` and `subflow`
    * @throws RunEndedError
    * @throws RunNotFoundError
    */

@@ -24,9 +24,9 @@ export class RedisSubscriber {
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly listener: {
-      receive(channel: string, text: string): void;
+      readonly receive: (channel: string, text: string) => void;
       /** It is subscribed once more: what was published in between is lost. */
-      hearsAgain(): void;
+      readonly hearsAgain: () => void;
     },
   ) {}
 

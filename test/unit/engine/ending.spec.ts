@@ -100,7 +100,12 @@ describe('a run that is told when to begin and when to end', () => {
       status: 'awaiting',
       awaiting: [{ nodeId: 'a', reason: 'start', wakeUpAt: expect.any(String) }],
     });
-    await expect(engine.client.resume(runId, 'a', {})).rejects.toThrow(NodeNotAwaitingError);
+    const begins = `the run begins at ${described.awaiting[0]?.wakeUpAt}, by itself`;
+    for (const nodeId of ['a', undefined]) {
+      const answered = engine.client.resume(runId, nodeId, {});
+      await expect(answered).rejects.toThrow(NodeNotAwaitingError);
+      await expect(answered).rejects.toThrow(begins);
+    }
     expect(await engine.client.wait(runId, {})).toMatchObject({ status: 'completed' });
     const [a] = executed;
     expect((a?.at ?? 0) - startedAt).toBeGreaterThanOrEqual(400);

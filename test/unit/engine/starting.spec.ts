@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { UnavailableError } from '../../../src/core/errors.js';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { BlueprintNotFoundError, RunIdConflictError, UnavailableError } from '../../../src/core/errors.js';
+import type { StartOptions } from '../../../src/engine/start-options.js';
 import { Fleet, type Intercept } from '../../support/fleet.js';
 
 describe('the start of a run', () => {
@@ -61,6 +62,49 @@ describe('the start of a run', () => {
     expect(records[0]).toMatchObject({ runId });
     for (const record of records) expect(record).toEqual(records[0]);
     expect(fleet.servers.store.runs.size).toBe(1);
+  });
+
+  describe('again, by code that has another version of its blueprint', () => {
+    const version = (text: string) => ({
+      id: 'one',
+      metadata: { version: text },
+      nodes: [{ id: 'a', uses: 'step' }],
+      edges: [],
+    });
+    const next = async (...versions: string[]) => {
+      const { engine } = await fleet.process(undefined, versions.map(version));
+      return engine.client;
+    };
+    beforeEach(async () => {
+      fleet = new Fleet({ step: async () => ({ output: 1 }) }, [version('1')]);
+      const { engine } = await fleet.process();
+      await engine.client.start('one', { a: 1 }, { runId: 'mine', version: '1' });
+    });
+
+    it.each([[['2']], [[]]])('(%j) answers the run that exists', async (versions) => {
+      const client = await next(...versions);
+      const again = await client.start('one', { a: 1 }, { runId: 'mine', version: '1' });
+      expect(again).toEqual({ runId: 'mine', existing: true });
+      expect(await client.start('one', { a: 1 }, { runId: 'mine' })).toEqual(again);
+      expect(await client.describe('mine')).toMatchObject({ blueprintVersion: '1', status: 'running' });
+    });
+
+    it('answers the run when it has ended', async () => {
+      const client = await next('2');
+      await client.cancel('mine', undefined);
+      expect(await client.start('one', { a: 1 }, { runId: 'mine', version: '1' })).toMatchObject({ existing: true });
+    });
+
+    it('refuses another input, and what no run was started with', async () => {
+      const client = await next('2');
+      const start = (input: Record<string, unknown>, options: StartOptions) => client.start('one', input, options);
+      await expect(start({ a: 2 }, { runId: 'mine', version: '1' })).rejects.toThrow(RunIdConflictError);
+      await expect(start({ a: 1 }, { runId: 'mine', version: '2' })).rejects.toThrow(RunIdConflictError);
+      await expect(start({ a: 1 }, { runId: 'mine', version: '3' })).rejects.toThrow(BlueprintNotFoundError);
+      await expect(start({ a: 1 }, { runId: 'other', version: '1' })).rejects.toThrow(BlueprintNotFoundError);
+      await expect(start({ a: 1 }, { version: '1' })).rejects.toThrow(BlueprintNotFoundError);
+      await expect(client.start('two', { a: 1 }, { runId: 'mine' })).rejects.toThrow(BlueprintNotFoundError);
+    });
   });
 
   describe('and waiting for its end where it was started', () => {

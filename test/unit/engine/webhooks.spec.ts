@@ -1,4 +1,4 @@
-import type { NodeContext, WorkflowBlueprint } from 'flowcraft';
+import type { NodeContext, WorkflowBlueprint, WorkflowState } from 'flowcraft';
 import { MemoryServers } from '../../../src/drivers/memory/memory-servers.js';
 import { SystemClock } from '../../../src/drivers/system/system-clock.js';
 import {
@@ -61,9 +61,21 @@ const blueprints = [
       e('again', 'end', 'break'),
     ],
   ),
+  flow('own-wait', [n('hold', 'hold'), n('w', 'waits'), n('plain', 'plain')], [e('hold', 'w'), e('w', 'plain')]),
   flow('any', [n('b', 'ask'), n('h', 'webhook', { config: { joinStrategy: 'any' } })], [e('b', 'h')]),
   flow('none', [n('a', 'hold')], []),
-  flow('other', [n('h', 'webhook'), n('s', 'sleep', { params: { duration: 60_000 } })], []),
+  flow(
+    'other',
+    [
+      n('h', 'webhook'),
+      n('s', 'sleep', { params: { duration: 60_000 } }),
+      n('later', 'sleep', { params: { duration: 60_000 } }),
+      n('sub', 'subflow', { params: { blueprintId: 'one' } }),
+      n('scatter', 'batch-scatter', { params: { workerUsesKey: 'echo', outputKey: 'out', gatherNodeId: 'gather' } }),
+      n('gather', 'batch-gather', { params: { outputKey: 'out', gatherNodeId: 'gather' } }),
+    ],
+    [e('h', 'later'), e('h', 'sub'), e('sub', 'scatter'), e('scatter', 'gather')],
+  ),
 ];
 
 describe('a webhook node', () => {
@@ -82,6 +94,11 @@ describe('a webhook node', () => {
       urls.push(url);
       return { output: 'asked' };
     },
+    waits: async ({ dependencies }: NodeContext) => {
+      await (dependencies['workflowState'] as WorkflowState<Record<string, unknown>>).markAsAwaiting('w');
+      return {};
+    },
+    plain: async () => ({ output: 'as it is' }),
     tell: async ({ input }: NodeContext) => {
       urls.push((input as { url: string }).url);
       return { output: input };
@@ -223,12 +240,41 @@ describe('a webhook node', () => {
     await expect(create(loop, 'count')).rejects.toThrow('its turn is not known');
     await until(() => urls.length === 1);
     await expect(create(loop, 'start')).rejects.toThrow('it has completed');
+    await expect(create(loop, 'again')).rejects.toThrow('waits for no call');
     const runId = await hooks.awaiting('other');
-    await expect(create(runId, 's')).rejects.toThrow('not for a call');
+    for (const [id, why] of [
+      ['s', 'it waits for a time, not for a call'],
+      ['later', 'it waits for a time, not for a call'],
+      ['sub', 'as childRunId'],
+      ['scatter', 'waits for no call'],
+      ['gather', 'it waits for the items of a batch'],
+    ] as const)
+      await expect(create(runId, id)).rejects.toThrow(why);
     await expect(hooks.client.createWebhookUrl(runId, 7 as never)).rejects.toThrow('nodeId');
     const { runId: any } = await hooks.client.start('any');
     const { status, errors } = await hooks.outcome(any);
     expect([status, errors?.[0]?.cause?.message]).toEqual(['failed', expect.stringContaining('its turn is not known')]);
+  });
+
+  it('has its unused URLs back when a retry discards its outcome', async () => {
+    gate.resolve();
+    const runId = await hooks.awaiting('asks-wait');
+    await hooks.client.resume(runId, { nodeId: 'h', output: 'by a person' });
+    await hooks.outcome(runId);
+    expect((await hooks.post(urls[0] ?? '', 'late')).status).toBe(404);
+    await hooks.client.retry(runId, { fromNodeId: 'h' });
+    await hooks.client.waitForWorkflow(runId, { until: 'settled' });
+    expect((await hooks.post(urls[0] ?? '', 'by a call')).status).toBe(202);
+    expect((await hooks.outcome(runId)).result?.context['z']).toBe('by a call');
+  });
+
+  it('may be a node of the application, which is handed what came early if it waits', async () => {
+    const { runId } = await hooks.client.start('own-wait');
+    const made = await Promise.all(['w', 'plain'].map((id) => hooks.client.createWebhookUrl(runId, id)));
+    for (const { url } of made) expect((await hooks.post(url, 'early')).status).toBe(202);
+    gate.resolve();
+    const { status, result } = await hooks.outcome(runId);
+    expect([status, result?.context['w'], result?.context['plain']]).toEqual(['completed', 'early', 'as it is']);
   });
 
   it('gets no other URL once a call has come, but a node that asks again does not fail', async () => {

@@ -73,6 +73,8 @@ describe('forFeature', () => {
     const { runId } = await run('alias');
     expect((await client.getRun(runId)).blueprintId).toBe('alias');
     expect((await run('own')).status).toBe('completed');
+    for (const blueprintId of ['alias', 'own'])
+      expect((await client.listRuns({ blueprintId })).runs).toMatchObject([{ blueprintId }]);
   });
 
   it('keeps several versions of a blueprint, the last one being current', async () => {

@@ -151,10 +151,15 @@ describe('arguments of the client', () => {
   });
 
   it('name a node that does not wait: the error says what to do', async () => {
-    const { runId } = await it_.client.start('waits', {}, { delayMs: 60_000 });
-    const early = await call('resume', runId, { nodeId: 'w' });
+    const { runId } = await it_.client.start('waits', {});
+    const early = await call('resume', runId, { nodeId: 'x' });
     expect(early).toMatchObject({ code: 'FLOW_NODE_NOT_AWAITING' });
     expect((early as Error).message).toContain(`wait for it with waitForWorkflow('${runId}', { until: 'settled' })`);
+    const { runId: delayed } = await it_.client.start('waits', {}, { delayMs: 60_000 });
+    const { awaiting } = await it_.client.getRun(delayed);
+    expect(((await call('resume', delayed, { nodeId: 'w' })) as Error).message).toBe(
+      `No node of run '${delayed}' awaits an answer yet: the run begins at ${awaiting[0]?.wakeUpAt}, by itself. Until then it can only be cancelled; answer its nodes when they wait.`,
+    );
     await it_.client.cancel(runId);
     const late = await call('resume', runId, {});
     expect((late as Error).message).toBe(
