@@ -30,7 +30,7 @@ export const SESSION_TIMEOUT_MS = 10_000;
 const CONSUMER = {
   minBytes: 1,
   // a consumer that leaves waits for its fetch; each that brings nothing costs a millisecond
-  maxWaitTimeInMs: 500,
+  maxWaitTimeInMs: 250,
   maxBytesPerPartition: 1024 * 1024,
   sessionTimeout: SESSION_TIMEOUT_MS,
   // others learn of a rebalance with their next heartbeat
