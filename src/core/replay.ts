@@ -41,7 +41,7 @@ export function replayJournal(plan: BlueprintPlan, rows: readonly TurnRecord[], 
   const outcomes = rows.filter((row) => row.status !== 'reset' && !isOver(row));
   const byTurn = new Map(outcomes.map((row) => [key(row.nodeId, row.turn), row]));
   const starts = startTurns(plan);
-  const isDelayed = outcomes.length === 0 && (options.startAt ?? 0) * 1000 > now;
+  const isDelayed = rows.length === 0 && (options.startAt ?? 0) * 1000 > now;
   ledger.open(starts, String(token), token, isDelayed);
   const ready: TurnRecord[] = [];
   const causes = new Map<string, TurnRecord[]>();

@@ -75,6 +75,7 @@ export class Client {
   readonly deadLetters: DeadLetters;
   private readonly runList: RunList;
   private readonly outcomes: RunOutcomes;
+  private readonly waits = new Set<Promise<unknown>>();
 
   constructor(private readonly parts: ClientParts) {
     const { queue, store, ledger, clock, calls, logger, serializer } = parts;
@@ -97,6 +98,17 @@ export class Client {
   async wait(runId: string, options: WaitOptions): Promise<RunOutcome> {
     assertRunId(runId);
     assertInput('waitForWorkflow()', waitInput, options);
+    const wait = this.outcome(runId, options).finally(() => this.waits.delete(wait));
+    this.waits.add(wait);
+    return wait;
+  }
+
+  /** Resolves when all who wait for a run have been answered, one way or another. */
+  async waitsEnded(): Promise<void> {
+    await Promise.allSettled(this.waits);
+  }
+
+  private async outcome(runId: string, options: WaitOptions): Promise<RunOutcome> {
     const { status, row, timedOut } = await this.parts.waiter.wait(runId, options);
     return this.read('waitForWorkflow()', runId, () => this.outcomes.of(runId, status, row, timedOut));
   }

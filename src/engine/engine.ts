@@ -106,7 +106,6 @@ export class Engine {
   readonly receive: (token: string, body: unknown) => Promise<boolean>;
   private readonly stopped = new AbortController();
   private readonly leaving = new AbortController();
-  private readonly waiter: RunWaiter;
   private readonly lastLooks: TimeLimit;
   private readonly subscribe: () => () => void;
   private unsubscribe: (() => void) | undefined;
@@ -324,7 +323,6 @@ export class Engine {
     const calls = new ClientCalls(persistence, clock, logger, options.client.callTimeoutMs, this.stopped.signal);
     this.receive = (token, body) => webhookCalls.receive(calls, token, body);
     const waiter = new RunWaiter(store, ledger, signals, clock, this.leaving.signal);
-    this.waiter = waiter;
     this.lastLooks = new TimeLimit(clock, LAST_LOOKS_MS);
     this.client = new Client({
       queue,
@@ -379,7 +377,7 @@ export class Engine {
    */
   async endWaits(): Promise<void> {
     this.leaving.abort();
-    await this.lastLooks.race(this.waiter.idle());
+    await this.lastLooks.race(this.client.waitsEnded());
   }
 
   /** Gives up whatever still waits for a server. After this the engine is of no use. */

@@ -35,10 +35,11 @@ function canonical(input: string): string {
   return stableJson(Object.fromEntries(entries.map(([key, text]) => [key, valueIn(text)])));
 }
 
-/** A serializer of the application's need not write JSON. */
+/** A serializer of the application's need not write JSON, or writes what JSON.parse reads in part only. */
 function valueIn(text: string): unknown {
   try {
-    return { json: JSON.parse(text) as unknown };
+    const json: unknown = JSON.parse(text);
+    return JSON.stringify(json) === text ? { json } : { text };
   } catch {
     return { text };
   }

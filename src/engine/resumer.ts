@@ -56,7 +56,7 @@ export class Resumer {
     const asked = await this.askedIn(rows);
     // who sleeps can be woken, if nobody waits for more than that
     const meant = asked.length > 0 ? asked : rows;
-    const names = meant.map(({ nodeId }) => nodeId);
+    const names = [...new Set(meant.map(({ nodeId }) => nodeId))];
     if (names.length > 1) throw new NodeNotAwaitingError(childRunId, undefined, names);
     await this.resume(child, names[0], answer);
   }

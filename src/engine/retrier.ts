@@ -91,9 +91,9 @@ export class Retrier {
     const { retry } = record;
     if (retry)
       await persistence.until(() => store.writeStatus(openedStatus(record, retry, Math.round(now / 1000))), { runId });
-    await timers.arm(record);
     if (Number(state.get('z') ?? 0) < retriesOf(record) || state.fields.size === 0)
       await rebuilder.rebuild(run, state.get('i'), 0);
+    await timers.arm(record);
   }
 
   private encodePatch(run: ActiveRun, patch: Readonly<Record<string, unknown>>): Record<string, string> {

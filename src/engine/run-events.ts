@@ -32,8 +32,11 @@ export async function* followRun(
   let status: RunStatus | undefined;
   const now = () => new Date(clock.now()).toISOString();
   for (;;) {
-    if (leaving.aborted) throw closedError({ runId });
-    const run = await describe();
+    // the run may have ended while the application drained
+    const isLast = leaving.aborted;
+    const run = await describe().catch((error: unknown) => {
+      throw isLast ? closedError({ runId }) : error;
+    });
     for (const node of run.nodes) {
       const key = `${node.nodeId}\u001f${node.turn}`;
       if (node.status === 'ready' || seen.get(key) === node.status) continue;
@@ -46,6 +49,7 @@ export async function* followRun(
       yield { type: 'run', runId, status, at: run.times.endedAt ?? now() };
     }
     if (isEndStatus(status)) return;
+    if (isLast) throw closedError({ runId });
     await delay(clock, POLL_MS, leaving);
   }
 }

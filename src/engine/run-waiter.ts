@@ -35,8 +35,6 @@ export class RunWaiter {
   /** Runs that were started here lately and of which nothing was announced yet, and when that was. */
   private readonly quiet = new LRUCache<string, number>({ max: STARTS_KEPT });
 
-  private readonly pending = new Set<Promise<unknown>>();
-
   constructor(
     private readonly store: RunStore,
     private readonly ledger: Pick<Ledger, 'read'>,
@@ -73,18 +71,7 @@ export class RunWaiter {
    * @throws ClosedError when the application closes and the run has not ended by then
    * @throws UnavailableError if a server is away at the end of the time
    */
-  wait(runId: string, options: WaitOptions): Promise<WaitEnd> {
-    const wait = this.waitFor(runId, options).finally(() => this.pending.delete(wait));
-    this.pending.add(wait);
-    return wait;
-  }
-
-  /** Resolves when all who waited have been answered, one way or another. */
-  async idle(): Promise<void> {
-    await Promise.allSettled(this.pending);
-  }
-
-  private async waitFor(runId: string, options: WaitOptions): Promise<WaitEnd> {
+  async wait(runId: string, options: WaitOptions): Promise<WaitEnd> {
     const { timeoutMs = 60_000, until = 'finished', signal } = options;
     const deadline = this.clock.now() + timeoutMs;
     const alarm = new Alarm(this.clock);

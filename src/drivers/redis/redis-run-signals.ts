@@ -34,7 +34,7 @@ export class RedisRunSignals implements RunSignals {
     this.keys = new RedisKeys(options.prefix ?? 'flowcraft');
     this.subscriber = new RedisSubscriber(client, clock, logger, {
       receive: (channel, text) => this.receive(channel, text),
-      hearsAgain: () => this.tell(this.gaps, undefined),
+      hears: () => this.tell(this.gaps, undefined),
     });
   }
 

@@ -25,8 +25,8 @@ export class RedisSubscriber {
     private readonly logger: Logger,
     private readonly listener: {
       readonly receive: (channel: string, text: string) => void;
-      /** It is subscribed once more: what was published in between is lost. */
-      readonly hearsAgain: () => void;
+      /** It is subscribed: what was published before is lost. */
+      readonly hears: () => void;
     },
   ) {}
 
@@ -39,12 +39,10 @@ export class RedisSubscriber {
     const subscribed = new Promise<void>((resolve) => {
       done = resolve;
     });
-    const { receive, hearsAgain } = this.listener;
-    let isFirst = true;
+    const { receive, hears } = this.listener;
     const subscribe = async () => {
       await redis.subscribe(...channels);
-      if (!isFirst) hearsAgain();
-      isFirst = false;
+      hears();
       done();
     };
     const onReady = () => this.track('a subscription', subscribe());

@@ -31,6 +31,16 @@ const blueprints = {
   inDeep: within('inDeep', 'deep'),
   inNap: within('inNap', 'nap'),
   inTwo: within('inTwo', 'two'),
+  twice: {
+    id: 'twice',
+    nodes: [
+      { id: 'a', uses: 'pass' },
+      { id: 'b', uses: 'pass' },
+      { id: 'ask', uses: 'wait', config: { joinStrategy: 'any' as const } },
+    ],
+    edges: ['a', 'b'].map((source) => ({ source, target: 'ask' })),
+  },
+  inTwice: within('inTwice', 'twice'),
 };
 const empty: WorkflowBlueprint = { id: 'empty', nodes: [], edges: [] };
 
@@ -41,7 +51,7 @@ describe('a run that waits', () => {
   beforeEach(async () => {
     const module = FlowcraftKafkaModule.forRoot({
       embedded: true,
-      runtime: { blueprints: { one, two, empty, ...blueprints } },
+      runtime: { registry: { pass: async () => ({}) }, blueprints: { one, two, empty, ...blueprints } },
     });
     app = await NestFactory.createApplicationContext(module, { logger: ['fatal'] });
     client = app.get(FlowcraftClient);
@@ -98,6 +108,15 @@ describe('a run that waits', () => {
         message: expect.stringContaining("are awaiting: 'w1', 'w2'") as unknown,
       });
       expect(await nodesOf(runId)).toEqual(['w1', 'w2']);
+    });
+
+    it('takes an answer for each time that the same node waits', async () => {
+      const runId = await settled('inTwice');
+      for (let i = 0; i < 2; i++) {
+        await client.waitForWorkflow(runId, { until: 'settled' });
+        await client.resume(runId, { nodeId: 'sub', output: i });
+      }
+      expect(await client.waitForWorkflow(runId)).toMatchObject({ status: 'completed' });
     });
 
     it('is woken at the only node that sleeps', async () => {
