@@ -33,14 +33,23 @@ export function settingsOf(given: unknown): FlowcraftSettings {
   const maxContextBytes = options.limits?.maxContextBytes ?? Math.max(asked.maxContextBytes, asked.maxValueBytes);
   const limits = { ...asked, maxContextBytes };
   const client = over(DEFAULT_OPTIONS.client, options.client);
-  const blueprints = over(DEFAULT_OPTIONS.blueprints, options.blueprints);
+  // a process that executes no nodes need not have their code
+  const unknownNodes =
+    options.blueprints?.unknownNodes ?? (worker.enabled ? DEFAULT_OPTIONS.blueprints.unknownNodes : 'elsewhere');
   const { baseUrl } = options.webhooks ?? {};
   const { path, ttlSeconds } = over(DEFAULT_OPTIONS.webhooks, options.webhooks);
   const webhooks = { path, ttlSeconds, ...(baseUrl === undefined ? {} : { baseUrl }) };
   const servers = serversOf(options);
   return {
     runtime: options.runtime ?? {},
-    engine: { worker, limits, reconciler, blueprints, client, ...(options.webhooks ? { webhooks } : {}) },
+    engine: {
+      worker,
+      limits,
+      reconciler,
+      blueprints: { unknownNodes },
+      client,
+      ...(options.webhooks ? { webhooks } : {}),
+    },
     worker,
     reconciler,
     webhooks: receivingOf(options.webhooks),
