@@ -175,4 +175,19 @@ describe('arguments of the client', () => {
     expect(page.runs.map(({ runId }) => runId)).toEqual(['order-1']);
     await expect(it_.client.cancel('order-1')).rejects.toBeInstanceOf(FlowcraftKafkaError);
   });
+
+  it('may be a context that is typed by an interface, or an instance of a class', async () => {
+    interface Order {
+      readonly amount: number;
+    }
+    class Held {
+      constructor(readonly amount: number) {}
+    }
+    const order: Order = { amount: 7 };
+    for (const context of [order, new Held(7)]) {
+      const { runId } = await it_.client.start('one', context);
+      await it_.client.waitForWorkflow(runId);
+      expect(await it_.client.getContext(runId)).toMatchObject({ amount: 7 });
+    }
+  });
 });
