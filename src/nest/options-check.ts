@@ -18,6 +18,9 @@ const CONNECTIONS = {
   redis: "a redis:// URL, ioredis' options, or a connection",
 } as const;
 
+/** Beside the options of `forRoot()` the module takes it; what a factory gives comes too late. */
+const IS_GLOBAL =
+  'belongs beside useFactory, useClass or useExisting, as forRootAsync({ isGlobal: false, useFactory }): the module is put together before the options are made';
 const CLUSTER_NODES = "must list at least one node, as [{ host: 'localhost', port: 6379 }]";
 const ms = (min = 1) => z.number().int().min(min).max(2_147_483_647);
 const count = z.number().int().min(1);
@@ -192,7 +195,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue): OptionProblem[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: path === '' ? key : `${path}.${key}`,
-      message: 'is no option; look for a typing error',
+      message: path === '' && key === 'isGlobal' ? IS_GLOBAL : 'is no option; look for a typing error',
     }));
   }
   return [{ path, message: issue.message }];
