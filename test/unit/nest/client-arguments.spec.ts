@@ -166,7 +166,7 @@ describe('arguments of the client', () => {
     class Order {
       total = 3;
     }
-    const started = await it_.client.start('one', new Order() as never, { tags: ['a'], runId: 'order-1' });
+    const started = await it_.client.start('one', new Order(), { tags: ['a'], runId: 'order-1' });
     expect(await it_.client.waitForWorkflow(started.runId, { timeoutMs: Infinity })).toMatchObject({
       status: 'completed',
       result: { context: { total: 3 } },
