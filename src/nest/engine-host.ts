@@ -127,7 +127,11 @@ export class EngineHost implements OnModuleInit, OnApplicationShutdown {
     registrations.addRuntime(settings.runtime);
     for (const { instance } of candidates)
       if (instance instanceof FeatureRegistration) registrations.addFeature(instance.feature);
-    for (const node of exploreNodes(candidates, problems)) registrations.addNode(node);
+    for (const node of exploreNodes(candidates, problems)) {
+      registrations.addNode(node);
+      const { name, source, description } = node;
+      logger.debug(`Node type '${name}' is ${source}${description === undefined ? '.' : `: ${description}`}`);
+    }
     for (const blueprint of await exploreBlueprints(candidates, problems)) registrations.addBlueprint(blueprint);
     const listeners = new FlowEventListeners(candidates, problems, logger);
     if (problems.length > 0) throw new ConfigurationError(problems);
