@@ -93,6 +93,8 @@ export {
   DrainTimeoutError,
   ErrorCode,
   FlowcraftKafkaError,
+  // the same class by the name that its subclasses are spoken of; flowcraft's own FlowcraftError is another
+  FlowcraftKafkaError as FlowcraftError,
   JobFormatTooNewError,
   JobMalformedError,
   TooManyTurnsError,

@@ -1,4 +1,5 @@
 import type { ServerDrivers } from '../composition/server-drivers.js';
+import { ConfigurationError } from '../core/errors.js';
 import type { Engine } from '../engine/engine.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
@@ -29,7 +30,7 @@ export class AdapterSession implements AdapterEngine {
   open(): Promise<void> {
     this.opening ??= this.connect().catch((error: unknown) => {
       this.opening = undefined;
-      throw error;
+      throw error instanceof ConfigurationError ? error.about('KafkaAdapter') : error;
     });
     return this.opening;
   }

@@ -1,75 +1,29 @@
-import type { Client } from 'cassandra-driver';
 import {
   BaseDistributedAdapter,
   NullLogger,
-  type ICoordinationStore,
-  type IEventBus,
   type JobPayload,
-  type RuntimeOptions,
   type WorkflowBlueprint,
   type WorkflowResult,
 } from 'flowcraft';
-import type { Kafka } from 'kafkajs';
-import { DEFAULT_OPTIONS } from '../composition/default-options.js';
-import {
-  createServerDrivers,
-  type DriverTuning,
-  type ServerDriversOptions,
-  type ServerProvisioning,
-} from '../composition/server-drivers.js';
-import { ConfigurationError } from '../core/errors.js';
-import type { ValueCipher } from '../core/value-cipher.js';
+import { createServerDrivers } from '../composition/server-drivers.js';
 import { createValueCipher } from '../drivers/encryption/aes-value-cipher.js';
-import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
 import { CassandraContext } from '../drivers/cassandra/cassandra-context.js';
 import { SystemClock } from '../drivers/system/system-clock.js';
 import { SystemIds } from '../drivers/system/system-ids.js';
 import type { Answer } from '../engine/resumer.js';
-import type { LimitSettings, WebhookSettings, WorkerSettings } from '../engine/engine-options.js';
 import { Engine } from '../engine/engine.js';
 import { AdapterHost, type SessionHost } from './adapter-host.js';
 import { engineLogger } from './adapter-logger.js';
+import { driversOptionsOf, engineOptionsOf, type KafkaAdapterOptions } from './adapter-options.js';
+import { about, checkAdapterOptions, warnOfUnknown } from './adapter-options-check.js';
 import { AdapterSession, type AdapterEngine } from './adapter-session.js';
 import { sendStartJobs } from './foreign-runs.js';
 import { JobEvents } from './job-events.js';
 
-/** How long one try to reach the servers takes; `start` makes as many as it needs. */
-const CONNECT_TIMEOUT_MS = 10_000;
+export type { KafkaAdapterOptions } from './adapter-options.js';
 
-export interface KafkaAdapterOptions {
-  /** Used for producer, consumer and admin clients of the adapter's own. */
-  readonly kafka: Kafka;
-  /** Stays yours: it is never shut down here. */
-  readonly cassandraClient: Client;
-  /** A RedisCoordinationStore, whose connection the adapter uses as well and never closes. */
-  readonly coordinationStore: ICoordinationStore;
-  /** Default 'flowcraft-jobs'. */
-  readonly topicName?: string;
-  /** Default 'flowcraft-worker-group'. */
-  readonly groupId?: string;
-  readonly keyspace: string;
-  readonly contextTableName: string;
-  readonly statusTableName: string;
-  /** flowcraft's own: registry, blueprints, serializer, logger, ... */
-  readonly runtimeOptions: RuntimeOptions;
-  /** Is told `job:processed` and `job:failed`. flowcraft's other events go to `runtimeOptions.eventBus`. */
-  readonly eventBus?: IEventBus;
-  /** In place of the connection of the coordination store. */
-  readonly redis?: ServerDriversOptions['redis'];
-  /** First part of every key in Redis; the same for all workers and clients of a fleet. Default 'flowcraft'. */
-  readonly redisKeyPrefix?: string;
-  /** What `start` may create. Default: all that is missing. */
-  readonly provision?: Partial<ServerProvisioning>;
-  readonly worker?: Partial<WorkerSettings>;
-  readonly limits?: Partial<LimitSettings>;
-  /** Where the fleet mounts the endpoint of its webhooks; those of the Nest applications that do. */
-  readonly webhooks?: Partial<WebhookSettings>;
-  readonly tuning?: DriverTuning;
-  /** Encrypts what is stored of runs; the same for all workers and clients of a fleet. Default: nothing is encrypted. */
-  readonly encryption?: EncryptionSource;
-  /** @internal in place of `encryption` */
-  readonly cipher?: ValueCipher;
-}
+/** What errors about options name. */
+const NAME = 'KafkaAdapter';
 
 /**
  * flowcraft's distributed adapter over Kafka, Cassandra and Redis.
@@ -82,10 +36,14 @@ export class KafkaAdapter extends BaseDistributedAdapter {
   private readonly contexts: Omit<ConstructorParameters<typeof CassandraContext>[1], 'serializer'>;
 
   /**
+   * The options are checked. Of those that the adapter does not know, a name that is a typing error away from one that
+   * it knows is refused, as `groupid`; all others are only warned of, through the logger, so that programs written for
+   * another adapter keep working. In `worker`, `limits`, `provision`, `webhooks` and `tuning` unknown names are refused.
    * @param host @internal owns the engine in place of the adapter itself
-   * @throws ConfigurationError
+   * @throws ConfigurationError that lists every problem by its path
    */
   constructor(options: KafkaAdapterOptions, host?: SessionHost) {
+    const unknown = checkAdapterOptions(options);
     const { runtimeOptions } = options;
     super({
       coordinationStore: options.coordinationStore,
@@ -98,16 +56,9 @@ export class KafkaAdapter extends BaseDistributedAdapter {
       logger: engineLogger(runtimeOptions.logger),
     };
     const { clock, logger } = environment;
-    const drivers = driversOptions(options);
-    const { worker, limits, reconciler } = DEFAULT_OPTIONS;
-    const { path, ttlSeconds } = DEFAULT_OPTIONS.webhooks;
-    const engineOptions = {
-      worker: { ...worker, ...options.worker },
-      client: DEFAULT_OPTIONS.client,
-      limits: { ...limits, ...options.limits },
-      reconciler,
-      ...(options.webhooks ? { webhooks: { path, ttlSeconds, ...options.webhooks } } : {}),
-    };
+    warnOfUnknown(unknown, NAME, logger);
+    const drivers = driversOptionsOf(options);
+    const engineOptions = engineOptionsOf(options);
     const runtime = { ...runtimeOptions, blueprints: byKeyAndId(runtimeOptions.blueprints ?? {}) };
     const create = () => {
       const servers = createServerDrivers(drivers, environment);
@@ -115,7 +66,7 @@ export class KafkaAdapter extends BaseDistributedAdapter {
       if (options.eventBus) new JobEvents(options.eventBus, clock, logger).observe(engine.flowcraft);
       return new AdapterSession(engine, servers, logger, clock);
     };
-    this.host = host ?? new AdapterHost(create, environment);
+    this.host = host ?? new AdapterHost(() => about(NAME, create), environment);
     this.contexts = {
       client: options.cassandraClient,
       keyspace: options.keyspace,
@@ -167,7 +118,7 @@ export class KafkaAdapter extends BaseDistributedAdapter {
 
   /**
    * Lets a waiting node go on.
-   * @throws NodeNotAwaitingError, RunNotFoundError, RunEndedError
+   * @throws NodeNotAwaitingError, RunNotFoundError
    */
   async resumeWithAction(runId: string, nodeId: string, answer: Answer = {}): Promise<void> {
     await this.host.use(({ engine }) => engine.client.resume(runId, nodeId, answer));
@@ -222,34 +173,6 @@ export class KafkaAdapter extends BaseDistributedAdapter {
   protected override processJobs(): void {
     this.host.start();
   }
-}
-
-function driversOptions(options: KafkaAdapterOptions): ServerDriversOptions {
-  const { topicName, groupId, redisKeyPrefix, provision } = DEFAULT_OPTIONS;
-  return {
-    kafka: options.kafka,
-    cassandra: options.cassandraClient,
-    redis: options.redis ?? connectionOf(options.coordinationStore),
-    topicName: options.topicName ?? topicName,
-    groupId: options.groupId ?? groupId,
-    keyspace: options.keyspace,
-    contextTableName: options.contextTableName,
-    statusTableName: options.statusTableName,
-    redisKeyPrefix: options.redisKeyPrefix ?? redisKeyPrefix,
-    provision: { ...provision, ...options.provision },
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    ...(options.tuning ? { tuning: options.tuning } : {}),
-    ...(options.encryption ? { encryption: options.encryption } : {}),
-  };
-}
-
-/** The store may come from another copy of the package, so that `instanceof` would not know it. */
-function connectionOf(store: ICoordinationStore): ServerDriversOptions['redis'] {
-  const { redis } = store as { redis?: unknown };
-  if (typeof redis === 'object' && redis !== null && 'defineCommand' in redis)
-    return redis as ServerDriversOptions['redis'];
-  const message = 'must be a RedisCoordinationStore; or give the option redis';
-  throw new ConfigurationError([{ path: 'coordinationStore', message }]);
 }
 
 /** Jobs name a blueprint by its key in the options, which need not be its id. */

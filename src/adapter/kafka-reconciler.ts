@@ -1,10 +1,15 @@
 import type { Client } from 'cassandra-driver';
 import type { ILogger } from 'flowcraft';
+import { DEFAULT_OPTIONS } from '../composition/default-options.js';
 import type { ReconciliationStats } from '../engine/reconciler.js';
 import { engineLogger } from './adapter-logger.js';
+import { about, checkReconcilerOptions, warnOfUnknown } from './adapter-options-check.js';
 import type { AdapterEngine } from './adapter-session.js';
 import { sendStartJobs, StalledStatuses } from './foreign-runs.js';
 import type { KafkaAdapter } from './kafka-adapter.js';
+
+/** What errors about options name. */
+const NAME = 'createKafkaReconciler()';
 
 export interface KafkaReconcilerOptions {
   /** Started or only constructed. */
@@ -12,8 +17,9 @@ export interface KafkaReconcilerOptions {
   readonly cassandraClient: Client;
   readonly keyspace: string;
   readonly statusTableName: string;
-  /** A run that made no progress for so long counts as stalled. */
-  readonly stalledThresholdSeconds: number;
+  /** A run that made no progress for so long counts as stalled. Seconds, default 300. */
+  readonly stalledThresholdSeconds?: number;
+  /** Default: that of the adapter. */
   readonly logger?: ILogger;
 }
 
@@ -30,10 +36,16 @@ export interface KafkaReconciler {
  * Finds runs that do not move: those that the adapter's fleet knows, and those of clients whose first jobs were lost,
  * which only their status row tells of. With an adapter that was not started, the connections of a `run` are closed a
  * second after it; `adapter.stop()` closes them at once.
+ *
+ * Options that it does not know are refused or warned of as those of the adapter.
+ * @throws ConfigurationError that lists every problem of the options by its path
  */
 export function createKafkaReconciler(options: KafkaReconcilerOptions): KafkaReconciler {
-  const { adapter, cassandraClient, keyspace, statusTableName, stalledThresholdSeconds } = options;
-  const statuses = new StalledStatuses({ client: cassandraClient, keyspace, statusTableName });
+  const unknown = checkReconcilerOptions(options);
+  if (unknown.length > 0) warnOfUnknown(unknown, NAME, engineLogger(options.logger));
+  const { adapter, cassandraClient, keyspace, statusTableName } = options;
+  const { stalledThresholdSeconds = DEFAULT_OPTIONS.reconciler.stalledThresholdSeconds } = options;
+  const statuses = about(NAME, () => new StalledStatuses({ client: cassandraClient, keyspace, statusTableName }));
   const loggerOf = (session: AdapterEngine) => (options.logger ? engineLogger(options.logger) : session.logger);
 
   /** What became of a run whose status row says that it runs and did not move. */

@@ -37,7 +37,7 @@ export interface ServerProvisioning {
   readonly keyspaceReplication: number | Readonly<Record<string, number>>;
 }
 
-/** What only a driver knows; every default is the driver's own. */
+/** What only a driver knows; every default is the driver's own. `kafka.consumer` is passed on to kafkajs. */
 export interface DriverTuning {
   readonly kafka?: Partial<
     Omit<

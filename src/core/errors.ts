@@ -27,12 +27,19 @@ export abstract class FlowcraftKafkaError extends Error {
 /** One or more options are missing or contradict each other; `problems` lists each by its path. */
 export class ConfigurationError extends FlowcraftKafkaError {
   readonly code = ErrorCode.Configuration;
+  /** @param of what the options are given to */
   constructor(
     readonly problems: readonly { path: string; message: string }[],
     options?: FlowcraftKafkaErrorOptions,
+    of = 'FlowcraftKafkaModule',
   ) {
     const list = problems.map((p) => `  - ${p.path}: ${p.message}`).join('\n');
-    super(`The options of FlowcraftKafkaModule have ${problems.length} problem(s):\n${list}`, options);
+    super(`The options of ${of} have ${problems.length} problem(s):\n${list}`, options);
+  }
+
+  /** The same problems, where the options were given to something else. */
+  about(of: string): ConfigurationError {
+    return new ConfigurationError(this.problems, this.cause === undefined ? {} : { cause: this.cause }, of);
   }
 }
 

@@ -45,9 +45,7 @@ export class BlueprintCatalog {
       this.registered.set(blueprint.id, [...others, plan]);
       this.snapshots.set(plan.hash, plan);
       this.broken.delete(blueprint.id);
-      const missing = this.missingIn(plan);
-      if (missing && this.options.blueprints?.unknownNodes !== 'fail') throw missing;
-      if (missing) this.logger.warn(`${missing.message} Until then these nodes fail.`);
+      this.judgeMissing(plan);
     } catch (error) {
       this.broken.set(blueprint.id, error as Error);
       this.logger.error(`Blueprint '${blueprint.id}' is refused: ${(error as Error).message}`);
@@ -115,6 +113,19 @@ export class BlueprintCatalog {
     const plan = planBlueprint(blueprint);
     this.snapshots.set(hash, plan);
     return plan;
+  }
+
+  /** @throws NodeImplementationMissingError */
+  private judgeMissing(plan: BlueprintPlan): void {
+    const missing = this.missingIn(plan);
+    if (!missing) return;
+    const { unknownNodes = 'refuse' } = this.options.blueprints ?? {};
+    if (unknownNodes === 'refuse') throw missing;
+    if (unknownNodes === 'fail') this.logger.warn(`${missing.message} Until then these nodes fail.`);
+    else
+      this.logger.debug(`Blueprint '${plan.id}' has nodes whose code is not in this process; workers execute them.`, {
+        uses: missing.missing.map(({ uses }) => uses),
+      });
   }
 
   private missingIn(plan: BlueprintPlan): NodeImplementationMissingError | undefined {

@@ -13,9 +13,10 @@ export interface EngineOptions {
 export interface BlueprintSettings {
   /**
    * `refuse`: a run of a blueprint that names an unknown node type is not started, and its jobs are left to workers that
-   * know it. `fail`: such a node fails when it executes, as in flowcraft.
+   * know it. `fail`: such a node fails when it executes, as in flowcraft. `elsewhere`: this process executes no nodes, so
+   * what it lacks says nothing about a blueprint; jobs are left to workers.
    */
-  readonly unknownNodes: 'refuse' | 'fail';
+  readonly unknownNodes: 'refuse' | 'fail' | 'elsewhere';
 }
 
 export interface WorkerSettings {

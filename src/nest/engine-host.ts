@@ -27,6 +27,7 @@ export class EngineHost implements OnModuleInit, OnApplicationShutdown {
   private current: Engine | undefined;
   private opening: Promise<Engine> | undefined;
   private closing: Promise<void> | undefined;
+  private starting: Promise<void> | undefined;
   private areProvidersReady = false;
   private endListening: (() => void) | undefined;
 
@@ -75,6 +76,30 @@ export class EngineHost implements OnModuleInit, OnApplicationShutdown {
     return this.opening;
   }
 
+  /** @throws IllegalStateError if this process executes no nodes */
+  assertWorker(): void {
+    if (!this.#settings.worker.enabled)
+      throw new IllegalStateError('This process has no worker: worker.enabled is false. Set it to true.');
+  }
+
+  /**
+   * Lets the worker take jobs, whoever asks for it.
+   * @throws IllegalStateError unless the worker is enabled and stopped
+   */
+  async startWorker(): Promise<void> {
+    this.assertWorker();
+    const { worker } = await this.ready();
+    const isStopped = worker.state === 'stopped';
+    const started = worker.start();
+    if (isStopped) this.starting = started;
+    await started;
+  }
+
+  /** Resolves when the start of the worker that was last made has ended; rejects as it does. */
+  async workerStarted(): Promise<void> {
+    await this.starting;
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await this.close();
   }
@@ -102,7 +127,11 @@ export class EngineHost implements OnModuleInit, OnApplicationShutdown {
     registrations.addRuntime(settings.runtime);
     for (const { instance } of candidates)
       if (instance instanceof FeatureRegistration) registrations.addFeature(instance.feature);
-    for (const node of exploreNodes(candidates, problems)) registrations.addNode(node);
+    for (const node of exploreNodes(candidates, problems)) {
+      registrations.addNode(node);
+      const { name, source, description } = node;
+      logger.debug(`Node type '${name}' is ${source}${description === undefined ? '.' : `: ${description}`}`);
+    }
     for (const blueprint of await exploreBlueprints(candidates, problems)) registrations.addBlueprint(blueprint);
     const listeners = new FlowEventListeners(candidates, problems, logger);
     if (problems.length > 0) throw new ConfigurationError(problems);

@@ -31,7 +31,8 @@ export class FlowcraftClient {
    * Starts a run. When the promise resolves, the run is durable: it ends or waits for something, whatever happens to
    * this process. A second start with the same `runId`, blueprint and context answers the run that exists, also if its
    * blueprint, or the `version` asked for, is not registered any more.
-   * @param initialContext what the context of the run begins with; values that the serializer can carry
+   * @param initialContext an object with what the context of the run begins with, by key; values that the serializer can
+   * carry
    * @throws BlueprintNotFoundError
    * @throws BlueprintInvalidError
    * @throws NodeImplementationMissingError if the blueprint names node types that nobody registered
@@ -40,12 +41,9 @@ export class FlowcraftClient {
    * @throws ValueTooLargeError
    * @throws ContextKeyRefusedError
    */
-  async start(
-    blueprintId: string,
-    initialContext: Record<string, unknown> = {},
-    options: StartOptions = {},
-  ): Promise<RunHandle> {
-    return (await this.engineClient()).start(blueprintId, initialContext, options);
+  async start(blueprintId: string, initialContext: object = {}, options: StartOptions = {}): Promise<RunHandle> {
+    // an interface has no index signature; that it is an object with values by key is checked
+    return (await this.engineClient()).start(blueprintId, initialContext as Record<string, unknown>, options);
   }
 
   /**

@@ -3,6 +3,7 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
+  type InjectionToken,
   type Provider,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
@@ -10,7 +11,7 @@ import { ConfigurationError } from '../core/errors.js';
 import { FeatureRegistration, type FlowcraftFeature } from './feature-registration.js';
 import { FlowcraftCoreModule } from './flowcraft-core.module.js';
 import { FlowcraftLifecycleModule } from './flowcraft-lifecycle.module.js';
-import { asyncProblems, isObject } from './module-arguments.js';
+import { asyncProblems, isObject, optionsOf } from './module-arguments.js';
 import type { FlowcraftKafkaModuleExtras, FlowcraftKafkaOptions, FlowcraftKafkaOptionsFactory } from './options.js';
 import { FLOWCRAFT_KAFKA_OPTIONS } from './tokens.js';
 import { webhookModule } from './webhooks/webhook-endpoint.js';
@@ -49,7 +50,8 @@ export class FlowcraftKafkaModule {
   /** As `forRoot()`, with options that are made from other providers. */
   static forRootAsync(options: FlowcraftKafkaAsyncOptions): DynamicModule {
     const problems = asyncProblems(options);
-    if (problems.length === 0) return assemble(ConfigurableModuleClass.forRootAsync(options), options.isGlobal);
+    if (problems.length === 0)
+      return assemble(checked(ConfigurableModuleClass.forRootAsync(options), options), options.isGlobal);
     const refuse = () => {
       throw new ConfigurationError(problems);
     };
@@ -67,6 +69,20 @@ export class FlowcraftKafkaModule {
       providers: [{ provide: token, useFactory: registrationOf(feature), inject: [ModulesContainer] }],
     };
   }
+}
+
+/** Says of a class that gives no options what it lacks. */
+function checked(module: DynamicModule, { useClass, useExisting }: FlowcraftKafkaAsyncOptions): DynamicModule {
+  const way = useClass ? 'useClass' : 'useExisting';
+  const source = useClass ?? useExisting;
+  if (!source) return module;
+  const useFactory = (factory: unknown) => optionsOf(factory, way);
+  const providers = (module.providers ?? []).map((provider) =>
+    'provide' in provider && provider.provide === FLOWCRAFT_KAFKA_OPTIONS
+      ? { provide: FLOWCRAFT_KAFKA_OPTIONS, useFactory, inject: [source as InjectionToken] }
+      : provider,
+  );
+  return { ...module, providers };
 }
 
 function optionsFrom(useFactory: () => unknown): Provider {

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { IllegalStateError } from '../core/errors.js';
 import type { WorkerState } from '../engine/worker.js';
 import type { ConsumerState } from '../ports/job-queue.js';
 import { EngineHost } from './engine-host.js';
@@ -71,9 +70,7 @@ export class FlowcraftWorker {
    * @throws IllegalStateError unless the worker is enabled and stopped
    */
   async start(): Promise<void> {
-    if (!this.isEnabled)
-      throw new IllegalStateError('This process has no worker: worker.enabled is false. Set it to true.');
-    await (await this.host.ready()).worker.start();
+    await this.host.startWorker();
   }
 
   /**

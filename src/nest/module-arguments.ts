@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../core/errors.js';
 import type { OptionProblem } from './options-check.js';
 
 const WAYS = ['useFactory', 'useClass', 'useExisting'] as const;
@@ -26,6 +27,18 @@ export function asyncProblems(given: unknown): OptionProblem[] {
       .filter((name) => given[name] !== undefined && !Array.isArray(given[name]))
       .map((name) => ({ path: `forRootAsync({ ${name} })`, message: `must be an array, not ${kindOf(given[name])}` })),
   ];
+}
+
+/**
+ * The options that the provider of `useClass` or `useExisting` gives, which are not checked here.
+ * @throws ConfigurationError if it has no method to give them
+ */
+export async function optionsOf(factory: unknown, way: 'useClass' | 'useExisting'): Promise<unknown> {
+  const { createFlowcraftKafkaOptions: create } = (factory ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof create === 'function') return (await create.call(factory)) as unknown;
+  const message =
+    'has no method createFlowcraftKafkaOptions(), which gives the options; add it, as FlowcraftKafkaOptionsFactory has it';
+  throw new ConfigurationError([{ path: `forRootAsync({ ${way} })`, message }]);
 }
 
 /** What is wrong with the argument of `forFeature()`, apart from its single blueprints and nodes. */

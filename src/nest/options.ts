@@ -16,7 +16,8 @@ export type UnknownNodesMode = 'refuse' | 'fail';
 /** The worker of this process. */
 export interface WorkerOptions {
   /**
-   * Whether this process executes nodes. False: it starts runs, answers for them and sweeps.
+   * Whether this process executes nodes. False: it starts runs, answers for them and sweeps, and needs the blueprints
+   * alone, not the code of their nodes.
    * @default true
    */
   enabled?: boolean;
@@ -187,7 +188,10 @@ export interface BlueprintOptions {
    * `refuse`: `start()` of a blueprint that names a node type which is not registered throws
    * NodeImplementationMissingError, and nothing is written; a job for such a node goes back to the topic, for workers
    * that know it. `fail`: the run starts, and such a node fails as in flowcraft.
-   * @default 'refuse'
+   *
+   * A process with `worker.enabled: false` executes no nodes and need not have their code: unless this option is given
+   * there, it refuses no blueprint for node types that it lacks.
+   * @default 'refuse' in processes that execute nodes
    */
   unknownNodes?: UnknownNodesMode;
 }

@@ -3,10 +3,11 @@ import { DIContainer, JsonSerializer, ServiceTokens, type ISerializer, type Runt
 import { KafkaAdapter } from '../adapter/kafka-adapter.js';
 import type { Drivers } from '../composition/embedded-drivers.js';
 import type { ServerClients } from '../composition/server-drivers.js';
+import { CassandraContext } from '../drivers/cassandra/cassandra-context.js';
 import { RedisCoordinationStore } from '../drivers/redis/redis-coordination-store.js';
 import type { Logger } from '../ports/logger.js';
 import { AdapterOfHost } from './adapter-of-host.js';
-import { CassandraContextFactory } from './cassandra-context-factory.js';
+import { CassandraContextFactory, ContextOfNoRun, type CassandraContextSource } from './cassandra-context-factory.js';
 import { EngineHost } from './engine-host.js';
 import type { FlowcraftSettings } from './settings.js';
 import {
@@ -34,18 +35,23 @@ export const serverProviders: Provider[] = [
   },
   {
     provide: CassandraContextFactory,
-    useFactory: ({ clients, cipher }: Drivers, { servers, runtime, engine }: FlowcraftSettings) =>
-      clients && servers
-        ? new CassandraContextFactory({
-            client: clients.cassandra,
-            keyspace: servers.keyspace,
-            tableName: servers.contextTableName,
-            maxValueBytes: engine.limits.maxValueBytes,
-            maxValueDepth: engine.limits.maxValueDepth,
-            cipher,
-            serializer: serializerOf(runtime as RuntimeOptions | DIContainer),
-          })
-        : unavailable<CassandraContextFactory>('CassandraContextFactory', methodsOf(CassandraContextFactory)),
+    useFactory: (drivers: Drivers, settings: FlowcraftSettings) => {
+      const source = contextSource(drivers, settings);
+      return source
+        ? new CassandraContextFactory(source)
+        : unavailable<CassandraContextFactory>('CassandraContextFactory', methodsOf(CassandraContextFactory));
+    },
+    inject: [FLOWCRAFT_DRIVERS, FLOWCRAFT_SETTINGS],
+  },
+  {
+    provide: CassandraContext,
+    useFactory: (drivers: Drivers, settings: FlowcraftSettings) => {
+      const source = contextSource(drivers, settings);
+      if (source) return new ContextOfNoRun(source);
+      const methods = methodsOf(CassandraContext);
+      methods.delete('toJSON'); // whoever prints it
+      return unavailable<CassandraContext>('CassandraContext', methods);
+    },
     inject: [FLOWCRAFT_DRIVERS, FLOWCRAFT_SETTINGS],
   },
   {
@@ -79,6 +85,23 @@ function client(token: symbol, name: string, of: (clients: ServerClients) => obj
     provide: token,
     useFactory: ({ clients }: Drivers) => (clients ? of(clients) : unavailable<object>(name, 'any')),
     inject: [FLOWCRAFT_DRIVERS],
+  };
+}
+
+/** Undefined without servers. */
+function contextSource(
+  { clients, cipher }: Drivers,
+  { servers, runtime, engine }: FlowcraftSettings,
+): CassandraContextSource | undefined {
+  if (!clients || !servers) return undefined;
+  return {
+    client: clients.cassandra,
+    keyspace: servers.keyspace,
+    tableName: servers.contextTableName,
+    maxValueBytes: engine.limits.maxValueBytes,
+    maxValueDepth: engine.limits.maxValueDepth,
+    cipher,
+    serializer: serializerOf(runtime as RuntimeOptions | DIContainer),
   };
 }
 

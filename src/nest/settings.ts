@@ -1,5 +1,6 @@
 import type { DIContainer } from 'flowcraft';
 import { DEFAULT_OPTIONS } from '../composition/default-options.js';
+import { limitsOf, over } from '../composition/over-defaults.js';
 import type { ServerDriversOptions } from '../composition/server-drivers.js';
 import { ConfigurationError } from '../core/errors.js';
 import type { EncryptionSource } from '../drivers/encryption/encryption-keys.js';
@@ -28,19 +29,25 @@ export function settingsOf(given: unknown): FlowcraftSettings {
   const options = given as FlowcraftKafkaOptions;
   const worker = over(DEFAULT_OPTIONS.worker, options.worker);
   const reconciler = over(DEFAULT_OPTIONS.reconciler, options.reconciler);
-  const asked = over(DEFAULT_OPTIONS.limits, options.limits);
-  // who raises the limit of one value means to write such values
-  const maxContextBytes = options.limits?.maxContextBytes ?? Math.max(asked.maxContextBytes, asked.maxValueBytes);
-  const limits = { ...asked, maxContextBytes };
+  const limits = limitsOf(options.limits);
   const client = over(DEFAULT_OPTIONS.client, options.client);
-  const blueprints = over(DEFAULT_OPTIONS.blueprints, options.blueprints);
+  // a process that executes no nodes need not have their code
+  const unknownNodes =
+    options.blueprints?.unknownNodes ?? (worker.enabled ? DEFAULT_OPTIONS.blueprints.unknownNodes : 'elsewhere');
   const { baseUrl } = options.webhooks ?? {};
   const { path, ttlSeconds } = over(DEFAULT_OPTIONS.webhooks, options.webhooks);
   const webhooks = { path, ttlSeconds, ...(baseUrl === undefined ? {} : { baseUrl }) };
   const servers = serversOf(options);
   return {
     runtime: options.runtime ?? {},
-    engine: { worker, limits, reconciler, blueprints, client, ...(options.webhooks ? { webhooks } : {}) },
+    engine: {
+      worker,
+      limits,
+      reconciler,
+      blueprints: { unknownNodes },
+      client,
+      ...(options.webhooks ? { webhooks } : {}),
+    },
     worker,
     reconciler,
     webhooks: receivingOf(options.webhooks),
@@ -85,14 +92,4 @@ function serversOf(options: FlowcraftKafkaOptions): ServerDriversOptions | undef
     ...(tuning ? { tuning } : {}),
     ...(encryption ? { encryption } : {}),
   };
-}
-
-/** The defaults, replaced by what is given and not undefined. Values are of the right types by then. */
-function over<T extends object, G extends { [K in keyof T]?: unknown }>(
-  defaults: T,
-  given: G | undefined,
-): { [K in keyof T]: K extends keyof G ? NonNullable<G[K]> : T[K] } {
-  const names = Object.keys(defaults) as (keyof T)[];
-  const entries = names.map((name) => [name, given?.[name] ?? defaults[name]] as const);
-  return Object.fromEntries(entries) as { [K in keyof T]: K extends keyof G ? NonNullable<G[K]> : T[K] };
 }

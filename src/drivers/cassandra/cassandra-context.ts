@@ -54,7 +54,7 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
 
   constructor(
     private readonly runId: string,
-    options: CassandraContextOptions,
+    private readonly options: CassandraContextOptions,
   ) {
     const { client, keyspace, tableName, serializer = new JsonSerializer(), maxValueBytes = MAX_VALUE_BYTES } = options;
     this.cipher = options.cipher ?? NO_CIPHER;
@@ -64,6 +64,11 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
     this.rows = new CassandraValues(session);
     this.journal = new CassandraJournal(session);
     this.base = new CassandraBaseLayer(session, new ValueCodec(serializer, Infinity, Infinity), this.cipher);
+  }
+
+  /** The context of another run, over the same tables. Nothing is read yet. */
+  forRun(runId: string): CassandraContext {
+    return new CassandraContext(runId, this.options);
   }
 
   async get(key: string): Promise<unknown> {

@@ -12,8 +12,9 @@ export interface FlowNodeHandler {
   execute(ctx: NodeContext): Promise<NodeResult>;
 }
 
+/** Retries, their pauses and timeouts are no options: they belong in the `config` of the nodes in blueprints. */
 export interface FlowNodeOptions {
-  /** What the node does, for people. */
+  /** What the node does, for people: told in the log, at debug, when the application starts. */
   readonly description?: string;
 }
 
@@ -31,7 +32,8 @@ export interface FlowNodeMark {
  *   and `this.nodeId` of a BaseNode are those of the node that executes.
  * - On a method: that method is the node, called with the context. A provider can have any number.
  *
- * The provider must be a singleton; two providers for one name are refused when the application starts.
+ * The provider must be a singleton; two providers for one name are refused when the application starts, and so are
+ * options that there are not.
  *
  * ```ts
  * @Injectable()

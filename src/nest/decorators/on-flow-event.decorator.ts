@@ -20,15 +20,41 @@ export interface RunAwaitingEvent {
   readonly blueprintId: string;
 }
 
+/** Of flowcraft's adapters, for their own event buses. Here `node:start`, `node:finish` and `node:error` tell the same. */
+type JobEventName = 'job:enqueued' | 'job:processed' | 'job:failed';
+
 /** What a listener gets, by the name of the event: flowcraft's events with their payloads, and two of ours. */
 export type FlowEventPayloads = {
-  [E in FlowcraftEvent as E['type']]: E['payload'];
+  [E in FlowcraftEvent as Exclude<E['type'], JobEventName>]: E['payload'];
 } & {
   'run:finished': RunFinishedEvent;
   'run:awaiting': RunAwaitingEvent;
 };
 
 export type FlowEventName = keyof FlowEventPayloads;
+
+const NAMES: Readonly<Record<FlowEventName, true>> = {
+  'run:finished': true,
+  'run:awaiting': true,
+  'workflow:start': true,
+  'workflow:resume': true,
+  'workflow:stall': true,
+  'workflow:pause': true,
+  'workflow:finish': true,
+  'node:start': true,
+  'node:finish': true,
+  'node:error': true,
+  'node:fallback': true,
+  'node:retry': true,
+  'node:skipped': true,
+  'edge:evaluate': true,
+  'context:change': true,
+  'batch:start': true,
+  'batch:finish': true,
+};
+
+/** The events that a listener can hear. */
+export const FLOW_EVENT_NAMES: readonly string[] = Object.keys(NAMES);
 
 /** Refuses methods that take something else than the events give. */
 export type FlowEventMethodDecorator<E extends FlowEventName> = <
@@ -42,10 +68,12 @@ export type FlowEventMethodDecorator<E extends FlowEventName> = <
 /**
  * Calls the method for each event of these names that happens in this process: flowcraft's events of the nodes that
  * execute here (`node:start`, `node:finish`, `node:error`, ...), and `run:finished` and `run:awaiting`. What the method
- * throws is logged and harms no run; the run does not wait for what it returns.
+ * throws is logged and harms no run; the run does not wait for what it returns. A name of no event refuses the start of
+ * the application.
  */
 export function OnFlowEvent<E extends FlowEventName>(...events: [E, ...E[]]): FlowEventMethodDecorator<E> {
   return (target, member) => {
     for (const event of events) addMark(FLOW_EVENT, event, target, member);
+    if (events.length === 0) addMark(FLOW_EVENT, undefined, target, member);
   };
 }

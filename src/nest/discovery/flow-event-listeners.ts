@@ -1,7 +1,12 @@
 import { isEndStatus } from '../../core/run.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Logger } from '../../ports/logger.js';
-import { FLOW_EVENT, type FlowEventName, type FlowEventPayloads } from '../decorators/on-flow-event.decorator.js';
+import {
+  FLOW_EVENT,
+  FLOW_EVENT_NAMES,
+  type FlowEventName,
+  type FlowEventPayloads,
+} from '../decorators/on-flow-event.decorator.js';
 import { marksOf } from '../decorators/marks.js';
 import type { OptionProblem } from '../options-check.js';
 import type { Candidate } from './candidates.js';
@@ -25,7 +30,9 @@ export class FlowEventListeners {
       for (const { value: event, member } of marksOf<FlowEventName>(FLOW_EVENT, candidate.type)) {
         if (member === undefined) continue;
         const source = `${candidate.name}.${String(member)}`;
-        if (candidate.instance) this.add(event, { instance: candidate.instance, member, source });
+        const wrong = nameProblem(event, source);
+        if (wrong) problems.push(wrong);
+        else if (candidate.instance) this.add(event, { instance: candidate.instance, member, source });
         else
           problems.push({
             path: `@OnFlowEvent('${event}')`,
@@ -39,7 +46,7 @@ export class FlowEventListeners {
   listenTo(engine: Engine): () => void {
     if (this.listeners.size === 0) return () => undefined;
     const ends = [
-      engine.flowcraft.on((event) => this.tell(event.type, event.payload)),
+      engine.flowcraft.on(({ type, payload }) => this.tell(type as FlowEventName, payload)),
       engine.finisher.onStatus(({ runId, plan }, status, errors) => {
         if (isEndStatus(status)) this.tell('run:finished', { runId, blueprintId: plan.id, status, errors });
         else if (status === 'awaiting') this.tell('run:awaiting', { runId, blueprintId: plan.id });
@@ -65,4 +72,21 @@ export class FlowEventListeners {
       this.logger.error(`The listener ${source} failed for '${event}'; runs are not affected.`, { error });
     }
   }
+}
+
+/** A listener of an event that there is not would never be called. */
+function nameProblem(event: unknown, source: string): OptionProblem | undefined {
+  if (typeof event === 'string' && FLOW_EVENT_NAMES.includes(event)) return undefined;
+  const all = FLOW_EVENT_NAMES.map((name) => `'${name}'`).join(', ');
+  if (typeof event !== 'string')
+    return { path: '@OnFlowEvent()', message: `${source} names no event; name one or more of ${all}` };
+  const instead = event.startsWith('job:')
+    ? "; what becomes of a node is told by 'node:start', 'node:finish' and 'node:error'"
+    : event.startsWith('run:')
+      ? "; the end of a run is told by 'run:finished', with its status"
+      : '';
+  return {
+    path: `@OnFlowEvent('${event}')`,
+    message: `${source} waits for an event that there is not${instead}. There are ${all}`,
+  };
 }

@@ -5,6 +5,7 @@ import {
   type NodeRegistry,
   type WorkflowBlueprint,
 } from 'flowcraft';
+import { containerProblems } from '../../composition/runtime-check.js';
 import { isBlueprint, isBlueprintSource, resolveBlueprint, type BlueprintSource } from '../blueprint-source.js';
 import { featureProblems } from '../module-arguments.js';
 import type { FlowcraftFeature } from '../feature-registration.js';
@@ -30,7 +31,12 @@ export class Registrations {
   constructor(private readonly problems: OptionProblem[]) {}
 
   addRuntime(runtime: FlowcraftRuntimeOptions | DIContainer): void {
-    if (runtime instanceof DIContainer) return; // the engine reads it
+    if (runtime instanceof DIContainer) {
+      // the engine reads it
+      const wrong = containerProblems(runtime);
+      this.problems.push(...wrong.map(({ path, message }) => ({ path: ['runtime', ...path].join('.'), message })));
+      return;
+    }
     for (const [name, implementation] of Object.entries(runtime.registry ?? {}))
       this.addNode({ name, implementation: implementation as NodeImplementation, source: RUNTIME_REGISTRY });
     this.addBlueprints(runtime.blueprints ?? {}, 'runtime.blueprints');

@@ -171,7 +171,7 @@ describe('arguments of the client', () => {
     class Order {
       total = 3;
     }
-    const started = await it_.client.start('one', new Order() as never, { tags: ['a'], runId: 'order-1' });
+    const started = await it_.client.start('one', new Order(), { tags: ['a'], runId: 'order-1' });
     expect(await it_.client.waitForWorkflow(started.runId, { timeoutMs: Infinity })).toMatchObject({
       status: 'completed',
       result: { context: { total: 3 } },
@@ -179,5 +179,20 @@ describe('arguments of the client', () => {
     const page = await it_.client.listRuns({ limit: 1, from: new Date(0), to: new Date(Date.now() + 1000), tag: 'a' });
     expect(page.runs.map(({ runId }) => runId)).toEqual(['order-1']);
     await expect(it_.client.cancel('order-1')).rejects.toBeInstanceOf(FlowcraftKafkaError);
+  });
+
+  it('may be a context that is typed by an interface, or an instance of a class', async () => {
+    interface Order {
+      readonly amount: number;
+    }
+    class Held {
+      constructor(readonly amount: number) {}
+    }
+    const order: Order = { amount: 7 };
+    for (const context of [order, new Held(7)]) {
+      const { runId } = await it_.client.start('one', context);
+      await it_.client.waitForWorkflow(runId);
+      expect(await it_.client.getContext(runId)).toMatchObject({ amount: 7 });
+    }
   });
 });

@@ -106,6 +106,20 @@ describe('@FlowNode', () => {
     expect((await run('three')).result?.context['c']).toEqual(['valued', 'made']);
   });
 
+  it('tells in the log which provider is which node, with its description', async () => {
+    class Nodes {
+      @FlowNode('told', { description: 'tells' })
+      async told() {
+        return {};
+      }
+    }
+    const { logger } = await start({}, { providers: [Nodes] });
+    expect(logger.lines).toContainEqual({
+      level: 'debug',
+      message: "Node type 'told' is Nodes (AppModule).told: tells",
+    });
+  });
+
   it('is inherited: the subclass is the node, with its own methods', async () => {
     abstract class Base {
       @FlowNode('greet')
@@ -309,6 +323,39 @@ describe('@FlowNode refuses the start of the application', () => {
       /node type 'sleep': is built into flowcraft, and Nodes \(AppModule\)\.pause would replace it/,
     );
     expect(message).toMatch(/@FlowNode\(undefined\): Nodes \(AppModule\)\.nameless has a name that is no text/);
+  });
+
+  it('for options that there are not, and says where retries and timeouts belong', async () => {
+    class Nodes {
+      @FlowNode('retried', { retries: 3, timeout: 1000 } as never)
+      async retried() {
+        return {};
+      }
+
+      @FlowNode('named', { name: 'x' } as never)
+      async named() {
+        return {};
+      }
+
+      @FlowNode('described', { description: 5 } as never)
+      async described() {
+        return {};
+      }
+
+      @FlowNode('texted', 'text' as never)
+      async texted() {
+        return {};
+      }
+    }
+    const message = await problemsOf([Nodes]);
+    expect(message).toMatch(/5 problem/);
+    for (const option of ['retries', 'timeout'])
+      expect(message).toContain(
+        `@FlowNode('retried'): Nodes (AppModule).retried has the option '${option}', which there is not; retries and timeouts belong in the blueprint, in the node's config: { maxRetries, retryDelay, timeout }`,
+      );
+    expect(message).toContain("Nodes (AppModule).named has the option 'name', which there is not; the only one is");
+    expect(message).toContain('Nodes (AppModule).described has a description that is no text');
+    expect(message).toContain('Nodes (AppModule).texted has options that are no object');
   });
 
   it('for classes that are no node, and lists all problems', async () => {

@@ -1,4 +1,4 @@
-import type { DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { ConfigurationError, FlowcraftKafkaModule } from '../../../src/index.js';
 import { builderOf, rootModule } from '../../support/nest-app.js';
@@ -10,16 +10,24 @@ const { forRoot, forRootAsync, forFeature } = FlowcraftKafkaModule as unknown as
 >;
 const node = async () => ({});
 
-async function pathsOf(...imports: DynamicModule[]): Promise<string[]> {
+async function refusal(...imports: DynamicModule[]): Promise<ConfigurationError | undefined> {
   try {
     const app = await builderOf(rootModule(imports), new RecordingLogger()).compile();
     await app.init();
     await app.close();
-    return [];
+    return undefined;
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    return error.problems.map(({ path }) => path);
+    return error;
   }
+}
+
+async function pathsOf(...imports: DynamicModule[]): Promise<string[]> {
+  return ((await refusal(...imports))?.problems ?? []).map(({ path }) => path);
+}
+
+async function messageOf(...imports: DynamicModule[]): Promise<string | undefined> {
+  return (await refusal(...imports))?.message;
 }
 
 describe('forRoot()', () => {
@@ -44,6 +52,35 @@ describe('forRootAsync()', () => {
     [{ useFactory: { embedded: true }, inject: 'x' }, ['forRootAsync({ useFactory })', 'forRootAsync({ inject })']],
   ])('refuses %j', async (given, paths) => {
     expect(await pathsOf(forRootAsync(given))).toEqual(paths);
+  });
+
+  it('says where isGlobal belongs that a factory returns', async () => {
+    const refused = messageOf(forRootAsync({ useFactory: () => ({ embedded: true, isGlobal: false }) }));
+    expect(await refused).toContain('isGlobal: belongs beside useFactory');
+    expect(await pathsOf(forRoot({ embedded: true, isGlobal: false }))).toEqual([]);
+  });
+
+  it('says what a class lacks that gives no options', async () => {
+    class Nothing {}
+    @Module({ providers: [Nothing], exports: [Nothing] })
+    class Provides {}
+    expect(await messageOf(forRootAsync({ useClass: Nothing }))).toContain(
+      'forRootAsync({ useClass }): has no method createFlowcraftKafkaOptions()',
+    );
+    expect(await messageOf(forRootAsync({ imports: [Provides], useExisting: Nothing }))).toContain(
+      'forRootAsync({ useExisting }): has no method createFlowcraftKafkaOptions()',
+    );
+  });
+
+  it('takes a class whose method is a property, and hands it itself', async () => {
+    class Held {
+      readonly embedded = true;
+      readonly createFlowcraftKafkaOptions = () => ({ embedded: this.embedded });
+    }
+    expect(await pathsOf(forRootAsync({ useClass: Held }))).toEqual([]);
+    @Module({ providers: [Options], exports: [Options] })
+    class Provides {}
+    expect(await pathsOf(forRootAsync({ imports: [Provides], useExisting: Options }))).toEqual([]);
   });
 
   it('takes each of the three ways, and lists what is wrong with the options', async () => {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { OnFlowEvent, type FlowEventPayloads, type RunFinishedEvent } from '../../../src/index.js';
+import { ConfigurationError, OnFlowEvent, type FlowEventPayloads, type RunFinishedEvent } from '../../../src/index.js';
 import { blueprint } from '../../support/blueprints.js';
 import { deferred, startApp, type TestApp } from '../../support/nest-app.js';
 
@@ -115,5 +115,30 @@ describe('@OnFlowEvent', () => {
     expect(logged).toContain(
       "The listener Listener (AppModule).rejects failed for 'run:finished'; runs are not affected.",
     );
+  });
+
+  it('refuses the start of the application for events that there are not, all at once', async () => {
+    class Listener {
+      @OnFlowEvent('run:failed' as never)
+      failed() {}
+
+      @OnFlowEvent('job:processed' as never, 'node:start')
+      processed() {}
+
+      @OnFlowEvent(...([] as unknown as ['node:start']))
+      nothing() {}
+    }
+    const error: unknown = await startApp({}, { providers: [Listener] }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ConfigurationError);
+    const { problems, message } = error as ConfigurationError;
+    expect(problems.map(({ path }) => path).sort()).toEqual([
+      "@OnFlowEvent('job:processed')",
+      "@OnFlowEvent('run:failed')",
+      '@OnFlowEvent()',
+    ]);
+    expect(message).toContain(
+      'Listener (AppModule).failed waits for an event that there is not; the end of a run is told',
+    );
+    expect(message).toContain("There are 'run:finished', 'run:awaiting', 'workflow:start'");
   });
 });

@@ -1,5 +1,5 @@
 import { Client } from 'cassandra-driver';
-import { DIContainer } from 'flowcraft';
+import { DIContainer, JsonSerializer, NullLogger, PropertyEvaluator, ServiceTokens } from 'flowcraft';
 import { Kafka, logLevel } from 'kafkajs';
 import { ConfigurationError, DEFAULT_OPTIONS, FlowcraftKafkaModule } from '../../../src/index.js';
 import { warningsOf } from '../../../src/nest/option-warnings.js';
@@ -164,6 +164,72 @@ describe('the options', () => {
     ['redis', { redis: 6379 }],
   ])('say at %s what a connection lacks: %j', (path, part) => {
     expect(Object.keys(problems({ ...servers, ...part }))).toEqual([path]);
+  });
+
+  it.each<[string[], object]>([
+    [['runtime.blueprnts', 'runtime.middlewares'], { blueprnts: {}, middlewares: [] }],
+    [['runtime.middleware'], { middleware: { beforeNode: async () => undefined } }],
+    [['runtime.middleware.1'], { middleware: [{}, { aroundNode: true }] }],
+    [['runtime.serializer'], { serializer: {} }],
+    [['runtime.serializer'], { serializer: { serialize: String } }],
+    [['runtime.evaluator'], { evaluator: () => true }],
+    [['runtime.eventBus'], { eventBus: { on: () => undefined } }],
+    [['runtime.logger'], { logger: { log: () => undefined } }],
+    [['runtime.registry'], { registry: new Map([['a', async () => ({})]]) }],
+    [['runtime.blueprints', 'runtime.dependencies'], { blueprints: [], dependencies: new Map() }],
+    [['runtime'], { has: () => false, resolve: () => undefined, register: () => undefined }],
+  ])('say at %j what is wrong with the runtime', (paths, runtime) => {
+    expect(Object.keys(problems({ ...servers, runtime })).sort()).toEqual(paths);
+  });
+
+  it("take all of flowcraft's options, and undefined for each", () => {
+    const runtime = {
+      registry: {},
+      blueprints: {},
+      dependencies: {},
+      logger: new NullLogger(),
+      eventBus: { emit: () => undefined },
+      evaluator: new PropertyEvaluator(),
+      serializer: new JsonSerializer(),
+      middleware: [{ beforeNode: () => undefined }],
+      strict: true,
+    };
+    expect(problems({ ...servers, runtime })).toEqual({});
+    const none = Object.fromEntries(Object.keys(runtime).map((name) => [name, undefined]));
+    expect(problems({ ...servers, runtime: none })).toEqual({});
+  });
+
+  it('refuse names in the tuning of a driver that nobody reads, and pass those of the consumer on to kafkajs', () => {
+    const tuning = {
+      kafka: { lingerMS: 5, consumer: { rackId: 'a', later: 1 } },
+      cassandra: { consitency: 6 },
+      redis: { prefix: 'x', commandTimeoutMs: 0 },
+    };
+    expect(Object.keys(problems({ ...servers, tuning })).sort()).toEqual([
+      'tuning.cassandra.consitency',
+      'tuning.kafka.lingerMS',
+      'tuning.redis.commandTimeoutMs',
+      'tuning.redis.prefix',
+    ]);
+    const right = {
+      kafka: { lingerMs: 0, topicConfig: { 'min.insync.replicas': '2' }, consumer: { maxBytes: 1 } },
+      cassandra: { consistency: 6 },
+      redis: { runTtlMs: 90 * 86_400_000 },
+    };
+    expect(problems({ ...servers, tuning: right })).toEqual({});
+  });
+
+  it('refuse a container whose parts can be none, when the application starts', async () => {
+    const runtime = new DIContainer();
+    runtime.register(ServiceTokens.Middleware, { aroundNode: async () => ({}) });
+    runtime.registerFactory(ServiceTokens.Serializer, () => ({}));
+    const root = rootModule([FlowcraftKafkaModule.forRoot({ embedded: true, runtime })]);
+    const app = await builderOf(root, new RecordingLogger()).compile();
+    const error: unknown = await app.init().catch((reason: unknown) => reason);
+    expect((error as ConfigurationError).problems.map(({ path }) => path)).toEqual([
+      'runtime.serializer',
+      'runtime.middleware',
+    ]);
   });
 
   it('take ready instances, cloud bundles and a DI container', async () => {
