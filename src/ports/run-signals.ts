@@ -17,6 +17,6 @@ export interface RunSignals {
   onEnd(listener: (end: RunEnd) => void): () => void;
   announceCancel(runId: string): Promise<void>;
   onCancel(listener: (runId: string) => void): () => void;
-  /** Announcements are heard again, and some may have been missed: the server was away. */
+  /** Announcements are heard again, and some may have been missed: the server was away, as far as that is noticed. */
   onGap(listener: () => void): () => void;
 }

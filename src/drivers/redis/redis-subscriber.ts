@@ -25,7 +25,10 @@ export class RedisSubscriber {
     private readonly logger: Logger,
     private readonly listener: {
       readonly receive: (channel: string, text: string) => void;
-      /** It is subscribed: what was published before is lost. */
+      /**
+       * It is subscribed: what was published before is lost. ioredis does not tell when it subscribes at another node of a
+       * cluster.
+       */
       readonly hears: () => void;
     },
   ) {}
