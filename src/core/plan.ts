@@ -9,8 +9,10 @@ import {
 import { isTextDeeperThan } from './depth.js';
 import { BlueprintInvalidError } from './errors.js';
 import { flawOf } from './flaws.js';
+import { groupBy } from './group-by.js';
 import { isRefusedKey, nodeIdProblem } from './identifiers.js';
 import { leadsOf, type Lead } from './leads.js';
+import { PASS_SEP } from './ledger-fields.js';
 import { bodyOf, loopsAround } from './loops.js';
 
 /** `settled` and `first` are extensions of this package; flowcraft knows `all` and `any`. */
@@ -178,7 +180,7 @@ function kindsOf(
   loopsOf: ReadonlyMap<string, readonly string[]>,
 ): (readonly string[])[] {
   const kinds = new Map<string, readonly string[]>();
-  const add = (kind: readonly string[]) => kinds.set(kind.join('\u001e'), kind);
+  const add = (kind: readonly string[]) => kinds.set(kind.join(PASS_SEP), kind);
   for (const id of predecessors) {
     const around = loopsOf.get(id);
     if (around) add(around);
@@ -219,16 +221,6 @@ export function rescuedBy(id: string, nodes: readonly NodeDefinition[]): string[
     }
   }
   return found;
-}
-
-function groupBy<T>(list: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of list) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
 }
 
 function distinct(ids: readonly string[]): string[] {

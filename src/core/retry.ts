@@ -1,5 +1,6 @@
 import { prefixOf, workerPrefix } from './batch.js';
 import type { ContextRow } from './context-view.js';
+import { groupBy } from './group-by.js';
 import { replayJournal } from './replay.js';
 import type { BlueprintPlan } from './plan.js';
 import type { TurnName, TurnRecord, TurnStatus } from './run.js';
@@ -36,18 +37,17 @@ export function nodesFrom(plan: BlueprintPlan, starts: Iterable<string>, rows: r
   const add = (id: string | undefined) => {
     if (id !== undefined && plan.nodes.has(id)) found.add(id);
   };
-  const adding = new Map<string, TurnRecord[]>();
-  for (const row of rows)
-    if (row.dynamicNodes || row.batch) adding.set(row.nodeId, [...(adding.get(row.nodeId) ?? []), row]);
-  const gathers = gathersIn([...adding.values()].flat());
+  const adding = rows.filter((row) => row.dynamicNodes ?? row.batch);
+  const byCreator = groupBy(adding, ({ nodeId }) => nodeId);
+  const gathersOf = gathersIn(adding);
   for (const id of found) {
     const node = plan.nodes.get(id);
     for (const next of node?.targets ?? []) add(next);
     add(node?.fallback);
     for (const { target } of plan.edgesOfAdded.get(id) ?? []) add(target);
     for (const rescued of node?.rescues ?? []) for (const next of plan.nodes.get(rescued)?.targets ?? []) add(next);
-    for (const gather of node ? [] : gathers(id)) add(gather);
-    for (const { dynamicNodes = [], batch, gather } of adding.get(id) ?? []) {
+    for (const { gather } of node ? [] : gathersOf(id)) add(gather);
+    for (const { dynamicNodes = [], batch, gather } of byCreator.get(id) ?? []) {
       for (const added of dynamicNodes) found.add(added.id);
       if (batch) for (const { nodeId } of rows) if (nodeId.startsWith(workerPrefix(batch))) found.add(nodeId);
       add(gather);
@@ -57,16 +57,11 @@ export function nodesFrom(plan: BlueprintPlan, starts: Iterable<string>, rows: r
 }
 
 /** Finds what gathers a node that was added to the run. */
-function gathersIn(adding: readonly TurnRecord[]): (id: string) => string[] {
-  const byId = new Map<string, string[]>();
-  const byPrefix = new Map<string, string[]>();
-  const put = (map: Map<string, string[]>, key: string, gather: string) =>
-    map.set(key, [...(map.get(key) ?? []), gather]);
-  for (const { dynamicNodes = [], batch, gather } of adding) {
-    if (gather === undefined) continue;
-    for (const { id } of dynamicNodes) put(byId, id, gather);
-    if (batch) put(byPrefix, workerPrefix(batch), gather);
-  }
+function gathersIn(adding: readonly TurnRecord[]): (id: string) => Pick<TurnRecord, 'gather'>[] {
+  const added = adding.flatMap(({ dynamicNodes = [], gather }) => dynamicNodes.map(({ id }) => ({ id, gather })));
+  const batches = adding.flatMap(({ batch, gather }) => (batch ? [{ prefix: workerPrefix(batch), gather }] : []));
+  const byId = groupBy(added, ({ id }) => id);
+  const byPrefix = groupBy(batches, ({ prefix }) => prefix);
   return (id) => [...(byId.get(id) ?? []), ...(byPrefix.get(prefixOf(id) ?? '') ?? [])];
 }
 

@@ -1,3 +1,4 @@
+import { groupBy } from '../core/group-by.js';
 import type { TurnRef } from '../core/ledger-calls.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ledger } from '../ports/ledger.js';
@@ -144,14 +145,11 @@ export class ClaimedAhead {
 
   /** Never rejects. */
   private async giveBack(turns: readonly Waiting[]): Promise<void> {
-    const byRun = new Map<string, Waiting[]>();
     for (const one of turns) {
       this.waiting.delete(one);
       one.withdraw();
-      const ofRun = byRun.get(one.run.runId);
-      if (ofRun) ofRun.push(one);
-      else byRun.set(one.run.runId, [one]);
     }
+    const byRun = groupBy(turns, ({ run }) => run.runId);
     await Promise.all([...byRun].map(([runId, ofRun]) => this.giveBackOf(runId, ofRun)));
   }
 

@@ -1,3 +1,4 @@
+import { groupBy } from '../../core/group-by.js';
 import {
   LedgerState,
   type ClaimAnswer,
@@ -147,11 +148,7 @@ export class RedisLedger implements Ledger {
   }
 
   async touch(runIds: readonly string[], aheadMs = 0): Promise<void> {
-    const shards = new Map<string, string[]>();
-    for (const runId of runIds) {
-      const shard = this.keys.idle(runId);
-      shards.set(shard, [...(shards.get(shard) ?? []), runId]);
-    }
+    const shards = groupBy(runIds, (runId) => this.keys.idle(runId));
     await Promise.all([...shards].map(([shard, ids]) => this.script('touch', shard, Math.round(aheadMs * 1000), ids)));
   }
 

@@ -1,3 +1,4 @@
+import { groupBy } from '../../core/group-by.js';
 import { timerKey, timerOfKey, type Timer } from '../../core/timer.js';
 import type { DueTimers, TimerIndex } from '../../ports/timers.js';
 import { Parts } from './ledger-messages.js';
@@ -83,11 +84,6 @@ export class RedisTimerIndex implements TimerIndex {
   }
 
   private byShard(timers: readonly Timer[]): Map<string, Timer[]> {
-    const shards = new Map<string, Timer[]>();
-    for (const timer of timers) {
-      const { set } = this.keys.timers(timer.runId);
-      shards.set(set, [...(shards.get(set) ?? []), timer]);
-    }
-    return shards;
+    return groupBy(timers, ({ runId }) => this.keys.timers(runId).set);
   }
 }
