@@ -100,6 +100,7 @@ async function overItems(system, graph, count, runs = 1) {
   };
 }
 
+const waitingItems = ({ long }) => (long ? 10_000 : 2000);
 const ALL = ['flowcraft-kafka', 'bullmq', 'original'];
 const bytes = { kind: 'bytes', bytes: 10_240 };
 
@@ -143,12 +144,9 @@ export const WORKLOADS = [
   ...[25, 50, 100, 250, 1000].map((length) => ({
     id: `w4-${length}`,
     title: `W4: chain of ${length}, outputs of 10 KB`,
-    unit: 'ms/node',
+    unit: 'ms/hop',
     systems: length > 100 ? ['flowcraft-kafka', 'bullmq'] : ALL,
-    measure: async (system) => {
-      const { wholeRunMs, value } = await oneByOne(system, chain(length, bytes), length > 100 ? 1 : 3);
-      return { value: wholeRunMs / length, msPerHop: value };
-    },
+    measure: (system) => oneByOne(system, chain(length, bytes), Math.max(1, 500 / length)),
     floor: async (floor) => perHop(await floor.hops({ runs: 1, length: Math.min(length, 100), bytes: 10_240 })),
   })),
   ...[100, 1000, 10_000].map((count) => ({
@@ -160,11 +158,12 @@ export const WORKLOADS = [
   })),
   ...[1, 2].map((workers) => ({
     id: `w5-workers-${workers}`,
-    title: `W5: batch of 2000 items that wait 500 ms, ${workers} worker${workers > 1 ? 's' : ''}`,
+    title: (scale) =>
+      `W5: batch of ${waitingItems(scale)} items that wait 500 ms, ${workers} worker${workers > 1 ? 's' : ''}`,
     unit: 'us/item',
     workers,
     systems: ['flowcraft-kafka'],
-    measure: (system) => overItems(system, batch('wait', 500), 2000),
+    measure: (system, scale) => overItems(system, batch('wait', 500), waitingItems(scale)),
   })),
   ...Object.entries({ hop: 'hopMs', memory: 'residentMegabytes' }).map(([what, figure]) => ({
     id: `w6-${what}`,
@@ -172,6 +171,7 @@ export const WORKLOADS = [
       `W6: ${what} ${what === 'hop' ? '' : 'of a worker '}with ${sizeOf(scale).ended} ended and ${sizeOf(scale).awaiting} waiting runs in the store`,
     unit: 'to empty',
     systems: ['flowcraft-kafka'],
+    isCold: true,
     measure: (system, scale) => fullToEmpty(system, scale, figure),
   })),
   {
@@ -183,6 +183,7 @@ export const WORKLOADS = [
   },
   {
     id: 'idle',
+    isCold: true,
     title: 'Idle worker',
     unit: '% of a core',
     systems: ALL,

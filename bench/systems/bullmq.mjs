@@ -55,6 +55,8 @@ export async function open({ name, concurrency, workers = 1 }) {
       ended.delete(rootId);
       return { runId };
     },
+    /** Its completed jobs stay in Redis, with their outputs, until they are removed. */
+    tidy: () => queue.clean(0, 0, 'completed'),
     async resize(count) {
       await fleet.stop();
       fleet = await Fleet.start('bullmq', config, { workers: count });

@@ -1,0 +1,21 @@
+/** Runs a workload until it gets no faster: what has just been started (servers, workers, clients) still compiles its code. */
+import { median } from './statistics.mjs';
+
+const ENOUGH = 0.05;
+
+/**
+ * Stops when the median of the last `window` rounds is less than 5 % better than that of the `window` before them,
+ * or after `mostSeconds`.
+ */
+export async function untilSteady(measure, { higherIsBetter = false, window = 3, mostSeconds = 60 }) {
+  const start = performance.now();
+  const costs = [];
+  for (;;) {
+    const { value } = await measure();
+    costs.push(higherIsBetter ? 1 / value : value);
+    if (performance.now() - start > mostSeconds * 1000) return;
+    if (costs.length < 2 * window) continue;
+    const before = median(costs.slice(-2 * window, -window));
+    if (median(costs.slice(-window)) > before * (1 - ENOUGH)) return;
+  }
+}
