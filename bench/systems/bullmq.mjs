@@ -12,7 +12,7 @@ const connection = () => {
 export const title = 'BullMQ flows';
 export const durability = 'Redis, append-only file, fsync each second';
 
-export async function startWorker({ name, concurrency = 64 }, stamps) {
+export async function startWorker({ name, concurrency = 256 }, stamps) {
   const flows = new FlowProducer({ connection: connection(), prefix: name });
   const handler = async (job) => {
     const { kind, ms, bytes, runId, then } = job.data;
