@@ -37,6 +37,8 @@ export function jobOf({ runId, plan, record }: ActiveRun, nodeId: string, turn: 
 /** Finds runs by id and keeps the active ones; adopts those that a foreign client started. */
 export class ActiveRuns {
   private readonly runs = new LRUCache<string, ActiveRun>({ max: RUNS_KEPT });
+  /** Reads of runs that are under way. */
+  private readonly reading = new Map<string, Promise<ActiveRun | undefined>>();
   /** Outputs of settled turns are immutable, so those made or read here lately need not be read again. */
   readonly outputs = new LRUCache<string, string>({
     maxSize: OUTPUT_BYTES_KEPT,
@@ -55,6 +57,20 @@ export class ActiveRuns {
   async find(runId: string): Promise<ActiveRun | undefined> {
     const known = this.runs.get(runId);
     if (known) return known;
+    // the messages of a run come in bursts. One that was not there yet may be by now
+    const shared = this.reading.get(runId);
+    const found = shared && (await shared);
+    if (found) return found;
+    const read = this.read(runId);
+    this.reading.set(runId, read);
+    try {
+      return await read;
+    } finally {
+      if (this.reading.get(runId) === read) this.reading.delete(runId);
+    }
+  }
+
+  private async read(runId: string): Promise<ActiveRun | undefined> {
     const record = await this.store.run(runId);
     return record ? this.hold(record) : undefined;
   }
