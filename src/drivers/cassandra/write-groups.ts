@@ -1,6 +1,6 @@
 import { UnavailableError } from '../../core/errors.js';
 import type { Statement } from './cassandra-session.js';
-import { endOfMoment } from '../system/moment.js';
+import { endOfMoment, endOfRound } from '../system/moment.js';
 
 /** More statements or characters go as a mutation of their own: large ones keep a server from others. */
 const MOST_STATEMENTS = 100;
@@ -16,11 +16,14 @@ interface Group {
 
 /**
  * Writes to one partition that are made in the same moment go as one mutation: parallel branches of a run often settle
- * together, and a mutation costs the server more than what is in it.
+ * together, and a mutation costs the server more than what is in it. While one is under way more of its partition are
+ * likely, from other timers and sockets: the next one waits for these, too.
  */
 export class WriteGroups {
   /** The last one of each partition. */
   private readonly open = new Map<string, Group>();
+  /** How many of each partition have no answer yet. */
+  private readonly underWay = new Map<string, number>();
 
   constructor(private readonly write: (statements: readonly Statement[]) => Promise<void>) {}
 
@@ -48,13 +51,23 @@ export class WriteGroups {
 
   private begin(partition: string): Group {
     const writes: (readonly Statement[])[] = [];
-    const end = endOfMoment().then(() => {
-      if (this.open.get(partition) === group) this.open.delete(partition);
-      return this.write(writes.length === 1 ? (writes[0] ?? []) : writes.flat());
-    });
+    const gathered = this.underWay.has(partition) ? endOfRound() : endOfMoment();
+    this.count(partition, 1);
+    const end = gathered
+      .then(() => {
+        if (this.open.get(partition) === group) this.open.delete(partition);
+        return this.write(writes.length === 1 ? (writes[0] ?? []) : writes.flat());
+      })
+      .finally(() => this.count(partition, -1));
     const group: Group = { writes, statements: 0, characters: 0, end };
     this.open.set(partition, group);
     return group;
+  }
+
+  private count(partition: string, by: number): void {
+    const count = (this.underWay.get(partition) ?? 0) + by;
+    if (count > 0) this.underWay.set(partition, count);
+    else this.underWay.delete(partition);
   }
 }
 

@@ -5,3 +5,19 @@
 export function endOfMoment(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve));
 }
+
+let round: Promise<void> | undefined;
+
+/**
+ * Resolves when the event loop has gone around: what sockets and timers have brought by now has run by then. All who wait
+ * for it go on together.
+ */
+export function endOfRound(): Promise<void> {
+  round ??= new Promise((resolve) =>
+    setImmediate(() => {
+      round = undefined;
+      resolve();
+    }),
+  );
+  return round;
+}

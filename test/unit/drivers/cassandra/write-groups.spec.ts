@@ -4,6 +4,12 @@ import { WriteTooLargeError } from '../../../../src/core/limit-errors.js';
 import type { Statement } from '../../../../src/drivers/cassandra/cassandra-session.js';
 import { WriteGroups } from '../../../../src/drivers/cassandra/write-groups.js';
 
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 describe('writes to one partition', () => {
   let mutations: string[];
   let answer: (queries: string) => Promise<void>;
@@ -40,6 +46,31 @@ describe('writes to one partition', () => {
     mutations = [];
     await Promise.all(Array.from({ length: 250 }, (_, i) => add('r', String(i))));
     expect(mutations.map((queries) => queries.split(' ').length)).toEqual([100, 100, 50]);
+  });
+
+  it('go as one while another is under way, also those that several timers bring', async () => {
+    const [first, second] = [deferred(), deferred()];
+    answer = () => first.promise;
+    const ends = [add('r', 'a')];
+    await new Promise((resolve) => process.nextTick(resolve));
+    const timers = ['b', 'c'].map(
+      (query) => new Promise<void>((resolve) => setTimeout(() => (ends.push(add('r', query)), resolve()), 1)),
+    );
+    const until = performance.now() + 5;
+    while (performance.now() < until); // both are due by then
+    answer = () => second.promise;
+    await Promise.all(timers);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(mutations).toEqual(['a', 'b c']);
+    first.resolve();
+    second.resolve();
+    await Promise.all(ends);
+    // nothing is under way any more: a write waits for nothing
+    const last = add('r', 'd');
+    await new Promise((resolve) => process.nextTick(resolve));
+    await Promise.resolve();
+    expect(mutations).toEqual(['a', 'b c', 'd']);
+    await last;
   });
 
   it('go each alone when they are refused together, so that only the one fails that has to', async () => {
