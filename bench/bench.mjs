@@ -32,19 +32,25 @@ const chosen =
 if (chosen.length === 0) throw new Error(`No such workload. There are: ${WORKLOADS.map(({ id }) => id).join(', ')}.`);
 const concurrency = flags.concurrency === undefined ? {} : { concurrency: Number(flags.concurrency) };
 
+/** It polls without a pause while it is idle, and takes minutes for some workloads: one round, when all else is measured. */
+const ORIGINAL = 'original';
+
 const opened = new Map();
-async function systemOf(id) {
-  if (!opened.has(id)) {
+/** @param store of several systems of one kind: which */
+async function systemOf(id, store = '') {
+  const key = `${id} ${store}`;
+  if (!opened.has(key)) {
     const { open } = await import(`./systems/${id}.mjs`);
-    opened.set(id, await open({ name: uniqueName(), ...concurrency }));
+    opened.set(key, await open({ name: uniqueName(), ...concurrency, ...(store ? { startFleet: false } : {}) }));
   }
-  return opened.get(id);
+  return opened.get(key);
 }
 
-async function closeOf(id) {
-  const system = opened.get(id);
-  opened.delete(id);
-  await system?.close();
+async function closeAll() {
+  for (const [key, system] of [...opened]) {
+    opened.delete(key);
+    await system.close();
+  }
 }
 
 /** Servers first: Cassandra and Kafka compile what they do often, and are several times slower until they have. */
@@ -69,52 +75,78 @@ async function warmUp(workload, system) {
   else await measure(workload, system);
 }
 
-/** The original adapter polls without a pause while it is idle, and takes minutes for some workloads: one round, alone. */
-const isDue = (id, round) => id !== 'original' || round === 0;
+/** What a workload is measured of: a system with as many workers as it needs, or several with a store of their own. */
+async function subjectOf({ stores, workers = 1 }, id) {
+  if (stores) {
+    const systemsOf = await Promise.all(stores.map(async (store) => [store, await systemOf(id, store)]));
+    return Object.fromEntries(systemsOf);
+  }
+  const system = await systemOf(id);
+  if (system.resize && system.fleet.pids.length !== workers) await system.resize(workers);
+  return system;
+}
 
-const results = [];
+/** All rounds of a workload, the systems in turns. */
+async function measureRounds(workload, figures) {
+  const note = (id, figure) => figures.set(id, [...(figures.get(id) ?? []), figure]);
+  const ids = workload.systems.filter((id) => systems.includes(id) && id !== ORIGINAL);
+  const loads = [];
+  for (let round = 0; round < rounds; round++) {
+    loads.push(loadNow());
+    if (workload.floor) {
+      const floor = await systemOf('floor');
+      if (round === 0) await workload.floor(floor, scale); // warms up
+      note('floor', await workload.floor(floor, scale));
+    }
+    for (const id of ids) {
+      const subject = await subjectOf(workload, id);
+      if (round === 0 && !workload.isCold) await warmUp(workload, subject);
+      note(id, await measure(workload, subject));
+    }
+  }
+  return median(loads);
+}
+
+function resultOf(workload, figures, load) {
+  const of = (id) => figures.get(id)?.map(({ value }) => value);
+  const ours = of('flowcraft-kafka');
+  const ratio = (a, b) => (a && b ? median(a.map((value, i) => value / (b[i] ?? b[0]))) : undefined);
+  return {
+    id: workload.id,
+    title: typeof workload.title === 'string' ? workload.title : workload.title(scale),
+    unit: workload.unit,
+    higherIsBetter: workload.higherIsBetter ?? false,
+    load,
+    systems: Object.fromEntries(
+      [...figures].map(([id, list]) => [id, { ...summary(list.map(({ value }) => value)), last: list.at(-1) }]),
+    ),
+    toFloor: ratio(ours, of('floor')),
+    toBullmq: ratio(ours, of('bullmq')),
+    toOriginal: ratio(ours, of(ORIGINAL)),
+  };
+}
+
+const measured = new Map(chosen.map((workload) => [workload, new Map()]));
+const loads = new Map();
 try {
   if (scale.long && systems.includes('flowcraft-kafka')) await warmServersUp();
-  for (const workload of chosen) {
-    const ids = workload.systems.filter((id) => systems.includes(id));
-    const figures = new Map();
-    const note = (id, figure) => figures.set(id, [...(figures.get(id) ?? []), figure]);
-    const loads = [];
-    for (let round = 0; round < rounds; round++) {
-      loads.push(loadNow());
-      if (workload.floor) note('floor', await workload.floor(await systemOf('floor'), scale));
-      for (const id of ids) {
-        if (!isDue(id, round)) continue;
-        const system = await systemOf(id);
-        if (system.resize && system.fleet.pids.length !== (workload.workers ?? 1))
-          await system.resize(workload.workers ?? 1);
-        if (round === 0 && id !== 'original' && !workload.isCold) await warmUp(workload, system);
-        note(id, await measure(workload, system));
-        if (id === 'original') await closeOf(id);
-      }
-    }
-    const of = (id) => figures.get(id)?.map(({ value }) => value);
-    const ours = of('flowcraft-kafka');
-    const ratio = (a, b) => (a && b ? median(a.map((value, i) => value / (b[i] ?? b[0]))) : undefined);
-    const result = {
-      id: workload.id,
-      title: typeof workload.title === 'string' ? workload.title : workload.title(scale),
-      unit: workload.unit,
-      higherIsBetter: workload.higherIsBetter ?? false,
-      load: median(loads),
-      systems: Object.fromEntries(
-        [...figures].map(([id, list]) => [id, { ...summary(list.map(({ value }) => value)), last: list.at(-1) }]),
-      ),
-      toFloor: ratio(ours, of('floor')),
-      toBullmq: ratio(ours, of('bullmq')),
-      toOriginal: ratio(ours, of('original')),
-    };
-    results.push(result);
-    printTable([result], results.length === 1);
+  for (const [workload, figures] of measured) {
+    loads.set(workload, await measureRounds(workload, figures));
+    printTable([resultOf(workload, figures, loads.get(workload))], loads.size === 1);
+  }
+  await closeAll();
+  for (const [workload, figures] of measured) {
+    if (!systems.includes(ORIGINAL) || !workload.systems.includes(ORIGINAL)) continue;
+    const system = await systemOf(ORIGINAL);
+    figures.set(ORIGINAL, [await measure(workload, system)]);
+    await closeAll();
   }
 } finally {
-  for (const id of [...opened.keys()]) await closeOf(id);
+  await closeAll();
 }
+
+const results = [...measured].map(([workload, figures]) => resultOf(workload, figures, loads.get(workload)));
+if (systems.includes(ORIGINAL)) printTable(results, true);
 
 const report = {
   at: new Date().toISOString(),

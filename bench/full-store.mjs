@@ -1,12 +1,12 @@
 /**
- * What a store full of runs costs: the same measurements in an empty store and in a full one, each by a worker that has
+ * What a store full of runs costs: the same measurements in a store with few runs and in a full one, in turns, each by a worker that has
  * just started, so that it can know of other runs only what it must.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chain, holding } from './graphs.mjs';
 
 const AT_ONCE = 500;
-const states = new WeakMap();
+const filled = new WeakSet();
 
 /** How many runs are in the store. */
 export function sizeOf({ long }) {
@@ -14,25 +14,26 @@ export function sizeOf({ long }) {
 }
 
 /**
- * A system with a full store, and what was measured while it was empty. Fills it at the first call.
+ * What is measured with a full store and with an empty one, one after the other. Fills the one at the first call.
  * @param measure what to measure of a worker that has just started
  */
-export async function full(system, scale, measure) {
-  if (!states.has(system)) {
-    const empty = await fresh(system, measure);
+export async function fullAndEmpty({ full, empty }, scale, measure) {
+  if (!filled.has(full)) {
     const { ended, awaiting } = sizeOf(scale);
-    await inWindows(ended, () => system.run(chain(1)));
-    await inWindows(awaiting, () => system.hold(holding()));
-    states.set(system, empty);
+    await full.resize(1);
+    await inWindows(ended, () => full.run(chain(1)));
+    await inWindows(awaiting, () => full.hold(holding()));
+    filled.add(full);
   }
-  return { empty: states.get(system), full: await fresh(system, measure) };
+  return { empty: await fresh(empty, measure), full: await fresh(full, measure) };
 }
 
 async function fresh(system, measure) {
-  await system.resize(0);
   await system.resize(1);
   await sleep(3000);
-  return measure(system);
+  const measured = await measure(system);
+  await system.resize(0);
+  return measured;
 }
 
 async function inWindows(count, start) {

@@ -1,11 +1,12 @@
-/** Runs a workload until it gets no faster: what has just been started (servers, workers, clients) still compiles its code. */
+/** Runs a workload until it gets hardly faster: what has just been started (servers, workers, clients) still compiles its code. */
 import { median } from './statistics.mjs';
 
 const ENOUGH = 0.05;
+const LEAST_SECONDS = 8;
 
 /**
  * Stops when the median of the last `window` rounds is less than 5 % better than that of the `window` before them,
- * or after `mostSeconds`.
+ * or after `mostSeconds`; not before 8 seconds.
  */
 export async function untilSteady(measure, { higherIsBetter = false, window = 3, mostSeconds = 60 }) {
   const start = performance.now();
@@ -13,8 +14,9 @@ export async function untilSteady(measure, { higherIsBetter = false, window = 3,
   for (;;) {
     const { value } = await measure();
     costs.push(higherIsBetter ? 1 / value : value);
-    if (performance.now() - start > mostSeconds * 1000) return;
-    if (costs.length < 2 * window) continue;
+    const seconds = (performance.now() - start) / 1000;
+    if (seconds > mostSeconds) return;
+    if (seconds < LEAST_SECONDS || costs.length < 2 * window) continue;
     const before = median(costs.slice(-2 * window, -window));
     if (median(costs.slice(-window)) > before * (1 - ENOUGH)) return;
   }

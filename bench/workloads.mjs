@@ -3,7 +3,7 @@
  * need for the same hops at the same concurrency.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { full, sizeOf } from './full-store.mjs';
+import { fullAndEmpty, sizeOf } from './full-store.mjs';
 import { batch, chain, fan, join } from './graphs.mjs';
 import { median, quantile } from './statistics.mjs';
 
@@ -61,9 +61,9 @@ async function toFirstNode(system, runs) {
   return { value: median(delays), p95: quantile(delays, 0.95) };
 }
 
-/** Of windows of so many seconds: once a minute a sweep of the reconciler falls into one. */
-async function idle(system, { windows, seconds }) {
-  await sleep(3000);
+/** Over windows of so many seconds: once a minute a sweep of the reconciler falls into one. */
+async function idle(system, { settle, windows, seconds }) {
+  await sleep(settle * 1000);
   const percent = [];
   for (let i = 0; i < windows; i++) {
     const [start, before] = [performance.now(), await system.fleet.cpu()];
@@ -73,7 +73,7 @@ async function idle(system, { windows, seconds }) {
   }
   const [{ memory }] = await system.fleet.ask('usage');
   const mean = percent.reduce((sum, one) => sum + one, 0) / windows;
-  return { value: median(percent), mean, percent, residentMegabytes: memory.rss / 1e6 };
+  return { value: mean, percent, residentMegabytes: memory.rss / 1e6 };
 }
 
 /** What must not depend on the runs in the store. */
@@ -87,8 +87,8 @@ async function hopSweepAndMemory(system) {
   return { hopMs, sweepMs, residentMegabytes: memory.rss / 1e6 };
 }
 
-async function fullToEmpty(system, scale, figure) {
-  const measured = await full(system, scale, hopSweepAndMemory);
+async function fullToEmpty(systems, scale, figure) {
+  const measured = await fullAndEmpty(systems, scale, hopSweepAndMemory);
   return { value: measured.full[figure] / measured.empty[figure], ...measured };
 }
 
@@ -178,7 +178,8 @@ export const WORKLOADS = [
     unit: 'to empty',
     systems: ['flowcraft-kafka'],
     isCold: true,
-    measure: (system, scale) => fullToEmpty(system, scale, figure),
+    stores: ['full', 'empty'],
+    measure: (systems, scale) => fullToEmpty(systems, scale, figure),
   })),
   {
     id: 'first',
@@ -193,6 +194,7 @@ export const WORKLOADS = [
     title: 'Idle worker',
     unit: '% of a core',
     systems: ALL,
-    measure: (system, { long }) => idle(system, long ? { windows: 6, seconds: 10 } : { windows: 3, seconds: 5 }),
+    measure: (system, { long }) =>
+      idle(system, long ? { settle: 20, windows: 6, seconds: 10 } : { settle: 3, windows: 3, seconds: 5 }),
   },
 ];

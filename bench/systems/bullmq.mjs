@@ -49,7 +49,13 @@ export async function open({ name, concurrency, workers = 1 }) {
     async run(graph) {
       const runId = `r${++runs}`;
       const rootId = `${runId}_${graph.nodes.at(-1).id}`;
-      const finished = new Promise((resolve) => ended.set(rootId, resolve));
+      const finished = new Promise((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error(`Nobody heard of the end of ${rootId}.`)), 300_000);
+        ended.set(rootId, () => {
+          clearTimeout(late);
+          resolve();
+        });
+      });
       await flows.add(flowOf(graph, runId));
       await finished;
       ended.delete(rootId);

@@ -59,8 +59,13 @@ export class ActiveRuns {
     if (known) return known;
     // the messages of a run come in bursts. One that was not there yet may be by now
     const shared = this.reading.get(runId);
-    const found = shared && (await shared);
-    if (found) return found;
+    if (shared) {
+      const found = (await shared) ?? this.runs.get(runId);
+      if (found) return found;
+      // a read that has begun since has begun after this was asked
+      const later = this.reading.get(runId);
+      if (later && later !== shared) return later;
+    }
     const read = this.read(runId);
     this.reading.set(runId, read);
     try {

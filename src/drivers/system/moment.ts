@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers';
+
 /**
  * Resolves when all has run that is ready to run by now, however long the chains of promises: before the event loop
  * turns, so that who waits for it loses no time.
@@ -9,8 +11,8 @@ export function endOfMoment(): Promise<void> {
 let round: Promise<void> | undefined;
 
 /**
- * Resolves when the event loop has gone around: what sockets and timers have brought by now has run by then. All who wait
- * for it go on together.
+ * Resolves when the event loop has gone around: what sockets have brought by now has run by then. All who wait for it go on
+ * together.
  */
 export function endOfRound(): Promise<void> {
   round ??= new Promise((resolve) =>

@@ -43,14 +43,15 @@ describe('finding runs', () => {
     expect(reads).toHaveLength(1);
   });
 
-  it('looks again for who asked when the run was there, if the read had begun before', async () => {
+  it('looks once more for all who asked while a read was under way that did not find the run', async () => {
     const early = runs.find('r1');
-    const late = runs.find('r1');
+    const late = Array.from({ length: 5 }, () => runs.find('r1'));
     reads[0]?.answer(undefined);
     expect(await early).toBeUndefined();
     await new Promise((resolve) => setImmediate(resolve));
     reads[1]?.answer(runRecord({ runId: 'r1' }));
-    expect((await late)?.runId).toBe('r1');
+    expect((await Promise.all(late)).map((run) => run?.runId)).toEqual(Array(5).fill('r1'));
+    expect(reads).toHaveLength(2);
   });
 
   it('fails for all who wait for a read that fails, and reads anew for the next', async () => {

@@ -92,5 +92,11 @@ describe('writes to one partition', () => {
     const ends = await Promise.allSettled([add('r', 'a'), add('r', 'b')]);
     expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(mutations).toEqual(['a b']);
+    // what has failed is not under way any more
+    const next = add('r', 'c').catch(() => undefined);
+    await new Promise((resolve) => process.nextTick(resolve));
+    await Promise.resolve();
+    expect(mutations).toEqual(['a b', 'c']);
+    await next;
   });
 });
