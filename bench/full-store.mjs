@@ -1,6 +1,6 @@
 /**
- * What a store full of runs costs: the same measurements in a store with few runs and in a full one, in turns, each by a worker that has
- * just started, so that it can know of other runs only what it must.
+ * What a store full of runs costs: the same measurements in a store with few runs and in a full one, in turns, each by a
+ * worker that has just started, so that it can know of other runs only what it must.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chain, holding } from './graphs.mjs';

@@ -3,12 +3,8 @@ import { UnavailableError } from '../../../../src/core/errors.js';
 import { WriteTooLargeError } from '../../../../src/core/limit-errors.js';
 import type { Statement } from '../../../../src/drivers/cassandra/cassandra-session.js';
 import { WriteGroups } from '../../../../src/drivers/cassandra/write-groups.js';
-
-function deferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = () => {};
-  const promise = new Promise<void>((done) => (resolve = done));
-  return { promise, resolve };
-}
+import { endOfMoment } from '../../../../src/drivers/system/moment.js';
+import { deferred } from '../../../support/nest-app.js';
 
 describe('writes to one partition', () => {
   let mutations: string[];
@@ -52,7 +48,7 @@ describe('writes to one partition', () => {
     const [first, second] = [deferred(), deferred()];
     answer = () => first.promise;
     const ends = [add('r', 'a')];
-    await new Promise((resolve) => process.nextTick(resolve));
+    await endOfMoment();
     const timers = ['b', 'c'].map(
       (query) => new Promise<void>((resolve) => setTimeout(() => (ends.push(add('r', query)), resolve()), 1)),
     );
@@ -67,7 +63,7 @@ describe('writes to one partition', () => {
     await Promise.all(ends);
     // nothing is under way any more: a write waits for nothing
     const last = add('r', 'd');
-    await new Promise((resolve) => process.nextTick(resolve));
+    await endOfMoment();
     await Promise.resolve();
     expect(mutations).toEqual(['a', 'b c', 'd']);
     await last;
@@ -94,7 +90,7 @@ describe('writes to one partition', () => {
     expect(mutations).toEqual(['a b']);
     // what has failed is not under way any more
     const next = add('r', 'c').catch(() => undefined);
-    await new Promise((resolve) => process.nextTick(resolve));
+    await endOfMoment();
     await Promise.resolve();
     expect(mutations).toEqual(['a b', 'c']);
     await next;
