@@ -6,7 +6,7 @@
 import { writeReport } from './report-file.mjs';
 import { parseArgs } from 'node:util';
 import { describeMachine, loadNow } from './machine.mjs';
-import { uniqueName } from './settings.mjs';
+import { CONCURRENCY, uniqueName } from './settings.mjs';
 import { median, summary } from './statistics.mjs';
 import { printTable } from './table.mjs';
 import { untilSteady } from './warm-up.mjs';
@@ -36,12 +36,16 @@ const concurrency = flags.concurrency === undefined ? {} : { concurrency: Number
 const ORIGINAL = 'original';
 
 const opened = new Map();
-/** @param store of several systems of one kind: which */
-async function systemOf(id, store = '') {
-  const key = `${id} ${store}`;
+/**
+ * @param store of several systems of one kind: which
+ * @param places of a worker, if not as many as elsewhere
+ */
+async function systemOf(id, { store = '', places } = {}) {
+  const key = `${id} ${store} ${places ?? ''}`;
   if (!opened.has(key)) {
     const { open } = await import(`./systems/${id}.mjs`);
-    opened.set(key, await open({ name: uniqueName(), ...concurrency, ...(store ? { startFleet: false } : {}) }));
+    const own = places === undefined ? concurrency : { concurrency: places };
+    opened.set(key, await open({ name: uniqueName(), ...own, ...(store ? { startFleet: false } : {}) }));
   }
   return opened.get(key);
 }
@@ -76,12 +80,12 @@ async function warmUp(workload, system) {
 }
 
 /** What a workload is measured of: a system with as many workers as it needs, or several with a store of their own. */
-async function subjectOf({ stores, workers = 1 }, id) {
+async function subjectOf({ stores, workers = 1, places }, id) {
   if (stores) {
-    const systemsOf = await Promise.all(stores.map(async (store) => [store, await systemOf(id, store)]));
+    const systemsOf = await Promise.all(stores.map(async (store) => [store, await systemOf(id, { store })]));
     return Object.fromEntries(systemsOf);
   }
-  const system = await systemOf(id);
+  const system = await systemOf(id, { places });
   if (system.resize && system.fleet.pids.length !== workers) await system.resize(workers);
   return system;
 }
@@ -152,6 +156,7 @@ const report = {
   at: new Date().toISOString(),
   long: flags.long,
   rounds,
+  concurrency: CONCURRENCY,
   ...concurrency,
   machine: await describeMachine(),
   results,

@@ -1,5 +1,6 @@
 /** Where the servers are, and names that no other run uses. */
 import { randomBytes } from 'node:crypto';
+import { DEFAULT_OPTIONS } from '../dist/composition/default-options.js';
 
 const { env } = process;
 
@@ -9,6 +10,9 @@ export const ADDRESSES = {
   datacenter: env.CASSANDRA_DATACENTER ?? 'datacenter1',
   redis: env.REDIS_URL ?? 'redis://127.0.0.1:6379',
 };
+
+/** So many nodes a worker of every system executes at a time, unless a workload says otherwise. */
+export const { concurrency: CONCURRENCY } = DEFAULT_OPTIONS.worker;
 
 /** Of one benchmark run: topics, groups, keyspaces and keys begin so, and are removed at its end. */
 export function uniqueName() {

@@ -7,6 +7,9 @@ import { fullAndEmpty, sizeOf } from './full-store.mjs';
 import { batch, chain, fan, join } from './graphs.mjs';
 import { median, quantile } from './statistics.mjs';
 
+/** Of each worker where two are compared with one: few enough for items to wait for places, not for the machine. */
+const PLACES_OF_TWO = 256;
+
 const perHop = ({ ms, hops }) => ({ value: ms / hops });
 const perSecond = ({ ms, hops, cpuMicros }) => ({ value: (hops / ms) * 1000, clientCpuMicros: cpuMicros / hops });
 
@@ -165,9 +168,10 @@ export const WORKLOADS = [
   ...[1, 2].map((workers) => ({
     id: `w5-workers-${workers}`,
     title: (scale) =>
-      `W5: batch of ${waitingItems(scale)} items that wait 500 ms, ${workers} worker${workers > 1 ? 's' : ''}`,
+      `W5: batch of ${waitingItems(scale)} items that wait 500 ms, ${workers} worker${workers > 1 ? 's' : ''} of ${PLACES_OF_TWO}`,
     unit: 'us/item',
     workers,
+    places: PLACES_OF_TWO,
     systems: ['flowcraft-kafka'],
     measure: (system, scale) => overItems(system, batch('wait', 500), waitingItems(scale)),
   })),

@@ -2,7 +2,7 @@
 import { FlowProducer, Queue, QueueEvents, Worker } from 'bullmq';
 import { Fleet } from '../fleet.mjs';
 import { work } from '../nodes.mjs';
-import { ADDRESSES } from '../settings.mjs';
+import { ADDRESSES, CONCURRENCY } from '../settings.mjs';
 
 const connection = () => {
   const { hostname, port } = new URL(ADDRESSES.redis);
@@ -12,7 +12,7 @@ const connection = () => {
 export const title = 'BullMQ flows';
 export const durability = 'Redis, append-only file, fsync each second';
 
-export async function startWorker({ name, concurrency = 256 }, stamps) {
+export async function startWorker({ name, concurrency = CONCURRENCY }, stamps) {
   const flows = new FlowProducer({ connection: connection(), prefix: name });
   const handler = async (job) => {
     const { kind, ms, bytes, runId, then } = job.data;

@@ -10,7 +10,7 @@ export const DEFAULT_OPTIONS = {
   worker: {
     enabled: true,
     autoStart: true,
-    concurrency: 256,
+    concurrency: 512,
     leaseMs: 12_000,
     livenessMs: 6_000,
     drainTimeoutMs: 30_000,

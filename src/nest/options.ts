@@ -28,7 +28,7 @@ export interface WorkerOptions {
   autoStart?: boolean;
   /**
    * Nodes that execute at a time.
-   * @default 256
+   * @default 512
    */
   concurrency?: number;
   /**
