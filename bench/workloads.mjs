@@ -110,6 +110,7 @@ async function overItems(system, graph, count, runs = 1) {
 }
 
 const waitingItems = ({ long }) => (long ? 10_000 : 2000);
+const chainsAtOnce = (system) => flood(system, chain(10), 300);
 const ALL = ['flowcraft-kafka', 'bullmq', 'original'];
 const bytes = { kind: 'bytes', bytes: 10_240 };
 
@@ -124,15 +125,27 @@ export const WORKLOADS = [
   },
   {
     id: 'w1b',
+    isShort: true,
     title: 'W1b: chains of 10, 300 runs at once',
     unit: 'nodes/s',
     higherIsBetter: true,
     systems: ALL,
-    measure: (system) => flood(system, chain(10), 300),
+    measure: chainsAtOnce,
     floor: async (floor) => perSecond(await floor.hops({ runs: 300, length: 10 })),
   },
   {
+    id: 'w1b-whole',
+    isShort: true,
+    title: 'W1b again: the floor with the start and end of runs',
+    unit: 'nodes/s',
+    higherIsBetter: true,
+    systems: ['flowcraft-kafka'],
+    measure: chainsAtOnce,
+    floor: async (floor) => perSecond(await floor.hops({ runs: 300, length: 10, isWhole: true })),
+  },
+  {
     id: 'w2',
+    isShort: true,
     title: 'W2: fan 1 -> 100 -> 1, 10 runs at once',
     unit: 'nodes/s',
     higherIsBetter: true,
@@ -142,6 +155,7 @@ export const WORKLOADS = [
   },
   {
     id: 'w3',
+    isShort: true,
     title: 'W3: 20 parallel nodes of 50 ms and a join, 20 runs at once',
     unit: 'ms',
     systems: ALL,

@@ -1,11 +1,12 @@
 /**
  * The least that a durable hop costs: one Cassandra batch over one partition (the same rows and columns as this package
- * writes) and one Redis script that accepts it, with the bare drivers. Nothing is consumed, nothing is produced, no run
- * is started or ended.
+ * writes) and one Redis script that accepts it, with the bare drivers. Nothing is consumed, nothing is produced, and no
+ * run is started or ended, unless whole runs are asked for.
  */
 import { createRequire } from 'node:module';
 import { Fleet } from '../fleet.mjs';
 import { ADDRESSES, cassandraOptions } from '../settings.mjs';
+import { floorRuns, RUN_TABLES } from './floor-run.mjs';
 import { removeKeys } from './flowcraft-kafka.mjs';
 
 const require = createRequire(new URL('../../package.json', import.meta.url));
@@ -38,6 +39,8 @@ export async function open({ name }) {
   await cassandra.execute(
     `CREATE TABLE ${name}.vals (runid text, key text, deleted boolean, is_ref boolean, value text, PRIMARY KEY ((runid), key))`,
   );
+  for (const [table, columns] of Object.entries(RUN_TABLES))
+    await cassandra.execute(`CREATE TABLE ${name}.${table} (${columns})`);
   await cassandra.shutdown();
   const fleet = await Fleet.start('floor', { name });
   return {
@@ -93,14 +96,17 @@ export async function startWorker({ name }) {
     );
     await redis.settle(`${name}:{${runId}}`, `n${i}\u001f1`, stamp, `n${i + 1}\u001f1`);
   };
-  const chain = async (length, output) => {
+  const whole = floorRuns(cassandra, redis, name);
+  const chain = async (length, output, isWhole) => {
     const runId = `r${process.pid}_${++run}`;
+    if (isWhole) await whole.begin(runId);
     for (let i = 0; i < length; i++) await hop(runId, i, output);
+    if (isWhole) await whole.end(runId, Object.fromEntries(Array.from({ length }, (_, i) => [`n${i}`, 1])));
   };
-  const hops = async ({ runs, length, bytes = 1 }) => {
+  const hops = async ({ runs, length, bytes = 1, isWhole = false }) => {
     const output = JSON.stringify({ v: 'x'.repeat(bytes) });
     const [start, cpu] = [performance.now(), process.cpuUsage()];
-    await Promise.all(Array.from({ length: runs }, () => chain(length, output)));
+    await Promise.all(Array.from({ length: runs }, () => chain(length, output, isWhole)));
     const used = process.cpuUsage(cpu);
     return { ms: performance.now() - start, hops: runs * length, cpuMicros: used.user + used.system };
   };
