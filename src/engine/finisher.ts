@@ -15,7 +15,6 @@ import type { EngineOptions } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { Persistence } from './persistence.js';
 import { RunContext, type ContextSources } from './run-context.js';
-import type { Trail } from './trail.js';
 import { errorsOf, reasonOf, runawayIn, summaryOf, type NodeError } from './run-failure.js';
 
 export type { NodeError } from './run-failure.js';
@@ -24,8 +23,6 @@ interface Ending {
   readonly stamp: number;
   readonly hasErrors?: boolean;
   readonly isCutShort?: boolean;
-  /** All that the run has written, if it is at hand. */
-  readonly trail?: Trail | undefined;
 }
 
 /** Ends runs that have no more work, and says so. Every step is safe to repeat; the last one closes the ledger. */
@@ -57,11 +54,8 @@ export class Finisher {
     return () => this.listeners.delete(listener);
   }
 
-  /**
-   * Looks whether the run has ended or awaits, after one of its turns settled.
-   * @param trail all that the run has written, if it is at hand
-   */
-  async review(run: ActiveRun, counts: RunCounts, trail?: Trail): Promise<void> {
+  /** Looks whether the run has ended or awaits, after one of its turns settled. */
+  async review(run: ActiveRun, counts: RunCounts): Promise<void> {
     if (counts.tooManyTurnsAt !== undefined) {
       const most = this.options.limits.maxTurnsPerRun;
       const node = counts.tooManyTurnsAt;
@@ -80,7 +74,7 @@ export class Finisher {
       return;
     }
     const status = endsAtOnce || (counts.failed && !counts.rescued) ? 'failed' : 'completed';
-    await this.finishOnce(run, status, undefined, { stamp: counts.token + 1, hasErrors: counts.failed, trail });
+    await this.finishOnce(run, status, undefined, { stamp: counts.token + 1, hasErrors: counts.failed });
   }
 
   private async finishOnce(
@@ -113,7 +107,7 @@ export class Finisher {
     run: ActiveRun,
     status: EndStatus,
     reason: string | undefined,
-    { stamp, hasErrors = status === 'failed', isCutShort = false, trail }: Ending,
+    { stamp, hasErrors = status === 'failed', isCutShort = false }: Ending,
   ): Promise<EndStatus | undefined> {
     const { runId } = run;
     let errors = hasErrors ? await this.errors(runId) : [];
@@ -134,7 +128,7 @@ export class Finisher {
     // read after the end: whoever then still writes that the run awaits or works has a lower stamp, or finds it ended
     const [now, result] = await Promise.all([
       this.persistence.until(() => this.ledger.now(), { runId }),
-      this.result(run, final, errors, trail),
+      this.result(run, final, errors),
     ]);
     if (run.record.parent) await this.onChildEnd?.(run);
     // after all that others rely on, so that an ended status row says that nothing of this is left to do
@@ -272,16 +266,11 @@ export class Finisher {
     }
   }
 
-  private async result(
-    run: ActiveRun,
-    status: EndStatus,
-    errors: readonly NodeError[],
-    trail: Trail | undefined,
-  ): Promise<string | undefined> {
+  private async result(run: ActiveRun, status: EndStatus, errors: readonly NodeError[]): Promise<string | undefined> {
     if (status === 'cancelled') return JSON.stringify({ context: {}, serializedContext: '{}', status });
     const most = this.options.limits.maxResultBytes;
     const head = { status, ...(errors.length > 0 ? { errors } : {}) };
-    const texts = await new RunContext(run, this.sources, trail).stored(most);
+    const texts = await new RunContext(run, this.sources).stored(most);
     if (!texts) return JSON.stringify(head);
     const context = this.contextOf(run, texts);
     if (context === undefined) return JSON.stringify(head);

@@ -7,7 +7,6 @@ import type { ValueCodec } from '../core/value-codec.js';
 import type { RunStore, StoredValue } from '../ports/run-store.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
 import type { Persistence } from './persistence.js';
-import type { Trail } from './trail.js';
 
 type Change = { value: unknown } | 'deleted';
 
@@ -40,8 +39,6 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   constructor(
     private readonly run: ActiveRun,
     private readonly sources: ContextSources,
-    /** All that the run has written, if it is at hand: nothing is read then. */
-    private readonly trail?: Trail,
   ) {}
 
   /** Takes rows that were read for this turn anyway. `keys`: all that were asked for. */
@@ -55,9 +52,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   /** Reads several keys at once. */
   async prefetch(keys: readonly string[]): Promise<void> {
     const { store, persistence } = this.sources;
-    const { runId } = this.run;
-    const wanted = [...new Set(keys.flatMap(lookupKeys))];
-    const rows = this.trail?.some(wanted) ?? (await persistence.until(() => store.values(runId, wanted), { runId }));
+    const rows = await persistence.until(() => store.values(this.run.runId, keys.flatMap(lookupKeys)));
     await this.prime(keys, rows);
   }
 
@@ -141,7 +136,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   private async readWhole(most: number): Promise<Map<string, string> | undefined>;
   private async readWhole(most?: number): Promise<Map<string, string> | undefined> {
     const { store, persistence } = this.sources;
-    const rows = this.trail?.all() ?? (await persistence.until(() => store.allValues(this.run.runId, most)));
+    const rows = await persistence.until(() => store.allValues(this.run.runId, most));
     if (!rows) return undefined;
     if (rows.length > 0) this.hasRead = true;
     const resolved = overlay(rows, this.run.base);

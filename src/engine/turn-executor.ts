@@ -1,6 +1,7 @@
 import type { NodeDefinition } from 'flowcraft';
 import { LRUCache } from 'lru-cache';
 import { workerDefinition } from '../core/batch.js';
+import { lookupKeys } from '../core/context-view.js';
 import { keysOf, type TurnName, type TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { retractionOf, tornRows } from '../core/torn-rows.js';
@@ -17,7 +18,6 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import { executeNode, inputKeys, mayBeOverridden, type Executed, type Execution } from './node-execution.js';
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
 import { endingWrite, isRefusal, refusedOutcome } from './refused-outcome.js';
-import type { Trail } from './trail.js';
 import type { Grant } from './turn-claimer.js';
 import { hasOutput, INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
 import type { WebhookEndpoints } from './webhook-endpoints.js';
@@ -28,16 +28,6 @@ const CREATORS_KEPT = 200;
 export interface WaitingNode {
   readonly definition: NodeDefinition;
   readonly context: RunContext;
-}
-
-/** What is known of a run when a turn of it is executed, and need not be read. */
-export interface AtHand {
-  /**
-   * What the turn wrote that fired this one, if it was executed here and nothing had been in the journal for it. A turn
-   * settles only after its row is written, so it had not settled before and nothing that only it can fire has a row.
-   */
-  readonly cause?: TurnWrite | undefined;
-  readonly trail?: Trail | undefined;
 }
 
 /** Runs the code of a claimed turn and works out what it writes. */
@@ -79,6 +69,7 @@ export class TurnExecutor {
   /**
    * Undefined: the claim was lost, or the run cancelled, while the node ran; its result is dropped. `inTime`: the claim
    * holds still, as far as this process can tell.
+   * @param cause what the turn wrote that fired this one, if it is at hand: the input need not be read then
    * @param before the row of the attempts that were made, if this is one of several stretches
    */
   async execute(
@@ -86,13 +77,13 @@ export class TurnExecutor {
     name: TurnName,
     grant: Grant,
     definition: NodeDefinition,
-    atHand: AtHand = {},
+    cause?: TurnWrite,
     before?: TurnRecord,
   ): Promise<{ write: TurnWrite; hasRead: boolean; inTime: () => boolean } | undefined> {
     const { runId } = run;
     const gather = grant.origin?.gather;
     const claim = this.leases.hold(runId, name.nodeId, name.turn, grant.token, grant.askedAt);
-    const context = new RunContext(run, this.sources, atHand.trail);
+    const context = new RunContext(run, this.sources);
     const startedAt = before?.startedAt ?? this.clock.now();
     const facts = (attempts: number): TurnFacts => ({
       runId,
@@ -106,7 +97,7 @@ export class TurnExecutor {
       endedAt: this.clock.now(),
     });
     try {
-      await this.readInputs(run, name, definition, context, atHand.cause);
+      await this.readInputs(run, name, definition, context, cause);
       const { signal } = claim.controller;
       const executed = await executeNode(this.flowcraft, {
         run,
@@ -190,8 +181,9 @@ export class TurnExecutor {
     name: TurnName,
     definition: NodeDefinition,
     context: RunContext,
-    cause: TurnWrite | undefined,
+    cause?: TurnWrite,
   ): Promise<void> {
+    const { store, persistence } = this.sources;
     const keys = [...new Set(inputKeys(definition))];
     const node = run.plan.nodes.get(definition.id);
     if (isStart(run, name) && keys.length === 1 && keys[0] === `_inputs.${name.nodeId}`) {
@@ -208,7 +200,9 @@ export class TurnExecutor {
       await context.prime(keys, [{ ...atHand, stamp: cause.record.token }]);
       return;
     }
-    await context.prefetch(keys);
+    const wanted = [...new Set(keys.flatMap(lookupKeys))];
+    const rows = await persistence.until(() => store.values(run.runId, wanted), { runId: run.runId });
+    await context.prime(keys, rows);
   }
 
   private async ended(

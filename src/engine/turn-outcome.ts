@@ -6,7 +6,7 @@ import type { ActiveRun } from './active-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { Persistence } from './persistence.js';
 import type { Grant } from './turn-claimer.js';
-import type { AtHand, TurnExecutor } from './turn-executor.js';
+import type { TurnExecutor } from './turn-executor.js';
 
 export interface Outcome {
   /** What to write for the turn; absent if the claim was lost or the run cancelled while the node ran. */
@@ -23,7 +23,8 @@ export interface ClaimedTurn {
   readonly grant: Grant;
   /** The turn's journal row as it was when the turn was claimed. */
   readonly row: TurnRecord | undefined | 'unread';
-  readonly atHand: AtHand;
+  /** What the turn wrote that fired this one, if it is at hand. */
+  readonly cause?: TurnWrite;
   /** What this worker has worked out for the turn under an earlier claim. */
   readonly pending?: TurnWrite;
   /** Nobody has had what the node needs for long enough: it fails for that. */
@@ -58,7 +59,7 @@ export class TurnOutcomes {
   private async execute(
     run: ActiveRun,
     name: TurnName,
-    { grant, atHand, isLastTry = false }: ClaimedTurn,
+    { grant, cause, isLastTry = false }: ClaimedTurn,
     before: TurnRecord | undefined,
   ): Promise<Outcome> {
     const definition = await this.executor.definition(run, name.nodeId, grant.origin);
@@ -71,14 +72,14 @@ export class TurnOutcomes {
       name,
       grant,
       definition,
-      atHand,
+      cause,
       before && isRetry(before) ? before : undefined,
     );
     if (!result) return { inTime: () => false };
     const { hasRead, ...executed } = result;
     // what continues here has had no other claimant; of one that came by a message, a Redis that has lost its latest
     // writes may not know
-    if (grant.claims > 1 || (!atHand.cause && hasRead)) {
+    if (grant.claims > 1 || (!cause && hasRead)) {
       // an earlier claimant that was only slow may have written while the node ran, and the node may have read that
       const row = outcomeIn(run, await this.look(run, name));
       if (row && row.token >= grant.token) return { ...executed, write: undefined, floor: row.token };

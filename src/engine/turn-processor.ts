@@ -17,8 +17,7 @@ import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
 import type { Reservation, Reservations } from './reservations.js';
 import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
-import type { AtHand, TurnExecutor } from './turn-executor.js';
-import { Trail } from './trail.js';
+import type { TurnExecutor } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
 import type { TurnOutcomes } from './turn-outcome.js';
 import type { TurnSettler } from './turn-settler.js';
@@ -138,7 +137,6 @@ export class TurnProcessor {
       let answer: SettleAnswer;
       let record: TurnRecord;
       let fresh: TurnWrite | undefined;
-      let trail: Trail | undefined;
       let reserved: Reservation | undefined;
       let askedAt = 0;
       if (claimed.kind === 'settled') {
@@ -153,14 +151,13 @@ export class TurnProcessor {
           await this.process(claimed.run, name, { pausedUntil, isLastTry, hasMessage });
           return true;
         }
-        const atHand: AtHand = continued?.grant === grant ? continued : { trail: Trail.from(run, name, grant.claims) };
-        ({ trail } = atHand);
+        const cause = continued?.grant === grant ? continued.cause : undefined;
         // what fires from a first execution cannot have a row
-        const row = atHand.cause ? undefined : claimed.row;
+        const row = cause ? undefined : claimed.row;
         const outcome = await outcomes.of(run, name, {
           grant,
           row,
-          atHand,
+          ...(cause ? { cause } : {}),
           ...(pending ? { pending } : {}),
           isLastTry,
         });
@@ -182,7 +179,7 @@ export class TurnProcessor {
         answer = await this.settle(run, record, grant, reserved);
       }
       if (answer.kind === 'accepted') {
-        await this.advance(run, answer, permit, flight, { reserved, askedAt, fresh, trail });
+        await this.advance(run, answer, permit, flight, { reserved, askedAt, fresh });
         // what followed it somewhere hung on the message that led here
         if (claimed.kind === 'settled' && answer.unsent > 0) await this.parts.unsent.send(run);
         if (record.status !== 'awaiting') return true;
@@ -224,23 +221,22 @@ export class TurnProcessor {
     answer: Extract<SettleAnswer, { kind: 'accepted' }>,
     permit: HeldPermit,
     flight: Flight,
-    { reserved, askedAt, fresh, trail }: Hop,
+    { reserved, askedAt, fresh }: { reserved: Reservation | undefined; askedAt: number; fresh: TurnWrite | undefined },
   ): Promise<void> {
     const { queue, finisher, activity, executor, ahead } = this.parts;
     if (fresh) executor.remember(run, fresh);
-    const behind = fresh && trail?.after(fresh, answer);
     activity.note(run.runId, answer.token);
     ahead.sawOpen(run);
     for (const fired of answer.fired) {
       if (fired.token === undefined || !reserved) continue;
       const isAhead = !reserved.take();
       const permitSince = isAhead ? undefined : permit.since;
-      this.continueHere(run, fired, flight, { token: fired.token, askedAt, permitSince }, { fresh, trail: behind });
+      this.continueHere(run, fired, flight, { token: fired.token, askedAt, permitSince }, fresh);
     }
     if (reserved) reserved.close(permit);
     else permit.release();
     const elsewhere = answer.fired.filter(({ token }) => token === undefined);
-    await Promise.all([publishTurns(queue, run, elsewhere), finisher.review(run, answer, behind)]);
+    await Promise.all([publishTurns(queue, run, elsewhere), finisher.review(run, answer)]);
   }
 
   /** Nothing here waits for it: its message is on its way, or what led here stands for it. */
@@ -249,12 +245,12 @@ export class TurnProcessor {
     fired: FiredTurn,
     { anchor }: Flight,
     { token, askedAt, permitSince }: { token: number; askedAt: number; permitSince: number | undefined },
-    { fresh, trail }: Pick<Hop, 'fresh' | 'trail'>,
+    cause: TurnWrite | undefined,
   ): void {
     const name = { nodeId: fired.node, turn: fired.turn };
     const { passes, origin } = fired;
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
-    const certain = { grant, trail, cause: hasOnlyCause(run.plan, fired.node) ? fresh : undefined };
+    const certain = { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined };
     const drive = async (flight: Flight) => {
       const isCertain = permitSince !== undefined || (await this.parts.ahead.permit(run, fired, token));
       const continued = isCertain ? { continued: certain } : {};
@@ -308,15 +304,11 @@ export function attemptKey(runId: string, { nodeId, turn }: TurnName, retries: n
 }
 
 /** A turn that was claimed by the settle that fired it. */
-interface Continued extends AtHand {
+interface Continued {
   readonly grant: Grant;
-}
-
-/** How a turn came to be settled. */
-interface Hop {
-  readonly reserved: Reservation | undefined;
-  readonly askedAt: number;
-  /** What it wrote, if it was executed here and nothing had been in the journal for it. */
-  readonly fresh: TurnWrite | undefined;
-  readonly trail: Trail | undefined;
+  /**
+   * What the firing turn wrote, if it was executed here and nothing had been in the journal for it. A turn settles only
+   * after its row is written, so it had not settled before and nothing that only it can fire has a row: no need to look.
+   */
+  readonly cause: TurnWrite | undefined;
 }

@@ -6,7 +6,6 @@ import { Anchor } from '../../src/engine/anchor.js';
 import { BlueprintCatalog } from '../../src/engine/blueprint-catalog.js';
 import { GivenBack } from '../../src/engine/claimed-ahead.js';
 import { Rebuilder } from '../../src/engine/rebuilder.js';
-import { Trail } from '../../src/engine/trail.js';
 import { TurnsUnderWay } from '../../src/engine/turns-under-way.js';
 import { UnknownTurn } from '../../src/engine/unknown-turn.js';
 import { UnsentTurns } from '../../src/engine/unsent-turns.js';
@@ -81,16 +80,6 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
           throw error;
         };
         goOn.call(this, key, turn, (flight) => drive(flight).catch(given));
-      };
-    },
-  },
-
-  'a worker goes by what it wrote itself also where others have written': {
-    sabotage: () => {
-      const after: Trail['after'] = Reflect.get(Trail.prototype, 'after');
-      Trail.prototype.after = function (write, answer) {
-        const fired = answer.fired.slice(0, 1);
-        return after.call(this, write, { ...answer, fired, open: fired.length, awaiting: 0 });
       };
     },
   },
