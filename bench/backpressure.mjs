@@ -41,7 +41,7 @@ await Promise.all(Array.from({ length: STARTS_AT_ONCE }, submit));
 const submitSeconds = (performance.now() - submitted) / 1000;
 console.log(`${runs} runs submitted in ${submitSeconds.toFixed(0)} s`);
 
-await system.resize(1, [`--max-old-space-size=${flags.heap}`]);
+await system.resize(1, { execArgv: [`--max-old-space-size=${flags.heap}`] });
 const began = performance.now();
 let executed = 0;
 let quietSince = began;

@@ -38,16 +38,14 @@ const TIMES_IF_SHORT = 5;
 const ORIGINAL = 'original';
 
 const opened = new Map();
-/**
- * @param store of several systems of one kind: which
- * @param places of a worker, if not as many as elsewhere
- */
-async function systemOf(id, { store = '', places } = {}) {
-  const key = `${id} ${store} ${places ?? ''}`;
+/** What the workers of a system are now, where they change. */
+const fleets = new Map();
+/** @param store of several systems of one kind: which */
+async function systemOf(id, store = '') {
+  const key = `${id} ${store}`;
   if (!opened.has(key)) {
     const { open } = await import(`./systems/${id}.mjs`);
-    const own = places === undefined ? concurrency : { concurrency: places };
-    opened.set(key, await open({ name: uniqueName(), ...own, ...(store ? { startFleet: false } : {}) }));
+    opened.set(key, await open({ name: uniqueName(), ...concurrency, ...(store ? { startFleet: false } : {}) }));
   }
   return opened.get(key);
 }
@@ -92,11 +90,15 @@ async function warmUp(workload, system) {
 /** What a workload is measured of: a system with as many workers as it needs, or several with a store of their own. */
 async function subjectOf({ stores, workers = 1, places }, id) {
   if (stores) {
-    const systemsOf = await Promise.all(stores.map(async (store) => [store, await systemOf(id, { store })]));
+    const systemsOf = await Promise.all(stores.map(async (store) => [store, await systemOf(id, store)]));
     return Object.fromEntries(systemsOf);
   }
-  const system = await systemOf(id, { places });
-  if (system.resize && system.fleet.pids.length !== workers) await system.resize(workers);
+  const system = await systemOf(id);
+  const fleet = `${workers} of ${places ?? 'the usual'}`;
+  if (system.resize && (fleets.get(id) ?? '1 of the usual') !== fleet) {
+    await system.resize(workers, places === undefined ? {} : { concurrency: places });
+    fleets.set(id, fleet);
+  }
   return system;
 }
 

@@ -67,8 +67,8 @@ export async function open({
   const config = { name, concurrency, emitDelayMs, tuning, options, count, graphs };
   const app = await applicationOf(config, 'client', new Stamps());
   const client = app.get(FlowcraftClient);
-  const launch = (count = workers, args = execArgv) =>
-    Fleet.start('flowcraft-kafka', config, { workers: count, execArgv: args });
+  const launch = (count = workers, { execArgv: args = execArgv, ...own } = {}) =>
+    Fleet.start('flowcraft-kafka', { ...config, ...own }, { workers: count, execArgv: args });
   let fleet = startFleet ? await launch() : undefined;
   return {
     client,
@@ -90,9 +90,10 @@ export async function open({
       if (status !== 'awaiting') throw new Error(`Run ${runId} of '${graph.id}' is ${status}.`);
     },
     sweep: () => app.get(FlowcraftReconciler).run(),
-    async resize(count, args) {
+    /** @param own settings of these workers */
+    async resize(count, own) {
       await fleet?.stop();
-      fleet = count === 0 ? undefined : await launch(count, args);
+      fleet = count === 0 ? undefined : await launch(count, own);
     },
     async close() {
       await fleet?.stop();
