@@ -13,6 +13,7 @@ import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
 import { decodeClaim, decodeSettle, encodeSettlement, Parts } from './ledger-messages.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisKeys } from './redis-keys.js';
+import { straightOf, type Straight } from './straight-settlement.js';
 import { runScript, type ScriptArgument, type ScriptName } from './redis-scripts.js';
 
 export interface RedisLedgerOptions {
@@ -22,6 +23,12 @@ export interface RedisLedgerOptions {
   readonly runTtlMs?: number;
   /** For so long an ended run is remembered, so that late messages find it closed. Default 1 hour. */
   readonly endedTtlMs?: number;
+}
+
+/** A settlement as its script takes it. */
+interface Encoded {
+  readonly text: string;
+  readonly straight: Straight;
 }
 
 /**
@@ -34,7 +41,7 @@ export class RedisLedger implements Ledger {
   private readonly endedTtlMs: number;
   private connected = false;
   /** Of settlements that come again. */
-  private readonly encoded = new WeakMap<Settlement, string>();
+  private readonly encoded = new WeakMap<Settlement, Encoded>();
 
   constructor(
     private readonly client: RedisClient,
@@ -89,17 +96,18 @@ export class RedisLedger implements Ledger {
 
   async settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
     const { token, worker, leaseMs, claim, maxTurns } = request;
-    const settlement = this.encode(request);
+    const { text, straight } = this.encode(request);
     const key = this.keys.run(runId);
-    const args = [settlement, token, worker, leaseMs, claim, maxTurns, this.runTtlMs];
+    const args = [text, token, worker, leaseMs, claim, maxTurns, this.runTtlMs, ...straight];
     return decodeSettle(await this.script('settle', key, ...args));
   }
 
-  private encode({ settlement, isShared }: SettleRequest): string {
-    if (!isShared) return encodeSettlement(settlement);
-    let text = this.encoded.get(settlement);
-    if (text === undefined) this.encoded.set(settlement, (text = encodeSettlement(settlement)));
-    return text;
+  private encode({ settlement, isShared }: SettleRequest): Encoded {
+    const known = isShared ? this.encoded.get(settlement) : undefined;
+    if (known) return known;
+    const encoded = { text: encodeSettlement(settlement), straight: straightOf(settlement) };
+    if (isShared) this.encoded.set(settlement, encoded);
+    return encoded;
   }
 
   async giveBack(runId: string, claims: readonly ClaimRef[]): Promise<void> {

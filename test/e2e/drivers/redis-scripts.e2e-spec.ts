@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { LedgerState, type ClaimRequest, type SettleRequest } from '../../../src/core/ledger-state.js';
+import type { SettlementTarget } from '../../../src/core/settlement.js';
 import { newPrefix, REDIS_URL, RedisFixture } from '../../support/redis-fixture.js';
 import { NODES, randomSettlement, SeededRandom } from '../../support/random-settlements.js';
 
@@ -47,6 +48,41 @@ describe('The scripts of the ledger in Redis', () => {
   it('decide as LedgerState does, whatever is asked of them', async () => {
     for (let seed = 1; seed <= SEEDS; seed++) await new Walk(fixture, setTime, seed).run();
   }, 300_000);
+
+  it('release the turn of an any join that waits behind one that settles as most do', async () => {
+    const now = 1_700_000_000_000_000;
+    await setTime(now);
+    const model = new LedgerState();
+    model.open(['a', 'b'].map((node) => ({ node, passes: [] })), 'i', now);
+    const claim = (node: string): ClaimRequest => ({
+      node,
+      turn: '1',
+      worker: 'w1',
+      leaseMs: 500,
+      floor: 0,
+      mode: 'job',
+    });
+    for (const node of ['a', 'b']) model.claim(claim(node), now);
+    const tokenOf = (node: string) => model.turn(node, '1')?.token ?? 0;
+    const settle = (node: string, targets: readonly SettlementTarget[]): SettleRequest => ({
+      settlement: { node, turn: '1', outcome: 'completed', targets, dynamic: [] },
+      token: tokenOf(node),
+      worker: 'w1',
+      leaseMs: 500,
+      claim: 1,
+      maxTurns: 1000,
+    });
+    const target = { node: 'a', taken: true, arrivals: [{ from: 'b', passes: [] }], need: 1, passes: [], groups: [[]] };
+    model.set(`l\u001fa`, '1');
+    expect(model.settle(settle('b', [{ ...target, when: 'each', turn: 'b:1' }]), now).kind).toBe('accepted');
+    expect(model.turn('a', 'b:1')?.state).toBe('Q');
+    expect(await fixture.ledger.install('queued', model)).toBe(true);
+    const request = settle('a', []);
+    const answer = await fixture.ledger.settle('queued', request);
+    expect(answer).toEqual(model.settle(request, now));
+    expect(answer).toMatchObject({ kind: 'accepted', fired: [{ node: 'a', turn: 'b:1' }] });
+    expect((await fixture.ledger.read('queued')).fields).toEqual(model.fields);
+  });
 });
 
 /** One random history of one run, told to both sides step by step. */

@@ -1,17 +1,18 @@
 import { ADVANCE } from './advance.js';
 import { PRELUDE } from './prelude.js';
+import { STRAIGHT } from './straight.js';
 
 /**
  * `LedgerState.settle`. Its time grows with the edges of the node, not with the run.
  *
  * KEYS: the run's hash.
  * ARGV: settlement as JSON (each `entry` with the name of its `arrival`, which takes a digest), token, worker, lease
- * in ms, number of targets to claim, most turns of a run, time to live of the hash in ms.
+ * in ms, number of targets to claim, most turns of a run, time to live of the hash in ms, and what `straight` takes.
  * Answers: missing · closed, status · lost · expired ·
  * accepted, open, awaiting, failed, rescued, highest token, node of too many turns or null, unsent, and for each fired turn:
  * node, turn, passes, token or null, origin or null.
  */
-export const SETTLE = `${PRELUDE}${String.raw`
+export const SETTLE = `${STRAIGHT}${PRELUDE}${String.raw`
 local settlement = cjson.decode(ARGV[1])
 local token, worker, leaseMs = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local claimsLeft, maxTurns = tonumber(ARGV[5]), tonumber(ARGV[6])

@@ -1,0 +1,41 @@
+import { describe, expect, it } from '@jest/globals';
+import { planBlueprint } from '../../../../src/core/plan.js';
+import type { TurnRecord } from '../../../../src/core/run.js';
+import { settlementOf } from '../../../../src/core/settlement.js';
+import { NOT_STRAIGHT, straightOf } from '../../../../src/drivers/redis/straight-settlement.js';
+import { blueprint, CONTROLLER, type NodeSpec } from '../../../support/blueprints.js';
+import { turnRecord } from '../../../support/turn-records.js';
+
+const of = (edges: string, row: Partial<TurnRecord>, specs: Record<string, NodeSpec> = {}) =>
+  straightOf(settlementOf(planBlueprint(blueprint('it', edges, specs)), turnRecord('a', row)));
+
+describe('a settlement is straight', () => {
+  it('where the one node after it becomes ready', () => {
+    expect(of('a>b b>c', { taken: ['b'] })).toEqual(['a', 'b']);
+  });
+
+  it('where nothing comes after it', () => {
+    expect(of('a>b', { nodeId: 'b' })).toEqual(['b', '']);
+  });
+
+  it.each<[string, string, Partial<TurnRecord>, Record<string, NodeSpec>]>([
+    ['where it forks', 'a>b a>c', { taken: ['b', 'c'] }, {}],
+    ['where its edge is not taken', 'a>b:yes', { taken: [] }, {}],
+    ['before a join', 'a>c b>c', { taken: ['c'] }, {}],
+    ['before an any join', 'a>c b>c', { taken: ['c'] }, { c: { config: { joinStrategy: 'any' } } }],
+    ['before a loop', 'a>l l>b:continue b>l l>c:break', { taken: ['l'] }, { l: CONTROLLER }],
+    ['in a later turn', 'a>b', { taken: ['b'], turn: '2' }, {}],
+    ['of a node that failed', 'a>b', { status: 'failed', taken: [] }, {}],
+    ['of a node that waits', 'a>b', { status: 'awaiting', taken: [] }, {}],
+    ['of a node that has waited', 'a>b', { taken: ['b'] }, { a: { uses: 'wait' } }],
+    ['of a node that adds others', 'a>b', { taken: ['b'], dynamicNodes: [{ id: 'd', uses: 'step' }] }, {}],
+    [
+      'where a settled join comes later',
+      'a>b b>d a>d',
+      { nodeId: 'b', taken: ['d'] },
+      { d: { config: { joinStrategy: 'settled' } as never } },
+    ],
+  ])('not %s', (_, edges, row, specs) => {
+    expect(of(edges, row, specs)).toEqual(NOT_STRAIGHT);
+  });
+});
