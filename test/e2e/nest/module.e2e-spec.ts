@@ -44,8 +44,22 @@ const options: FlowcraftKafkaOptions = {
         adapters.push(dependencies['adapter']);
         return { output: `${String(input)}!` };
       },
+      // as any process may that has the id of the run
+      approve: async ({ dependencies }: NodeContext) => {
+        const { runId } = dependencies['turn'] as { runId: string };
+        const run = (dependencies['adapter'] as KafkaAdapter).createContext(runId);
+        await run.set('approved', true);
+        await run.delete('open');
+        return {};
+      },
+      look: async ({ context }: NodeContext) => ({
+        output: [await context.get('approved'), await context.has('open')],
+      }),
     },
-    blueprints: { chain: blueprint('chain', 'a>b') },
+    blueprints: {
+      chain: blueprint('chain', 'a>b'),
+      approval: blueprint('approval', 'a>b b>c', { a: { uses: 'approve' }, c: { uses: 'look' } }),
+    },
   },
 };
 
@@ -74,6 +88,11 @@ describe('FlowcraftKafkaModule with servers', () => {
     const context = { given: 1, b: 'undefined!!' };
     expect(await app.get(CassandraContextFactory).create(runId).toJSON()).toMatchObject(context);
     expect(await adapter.createContext(runId).toJSON()).toMatchObject(context);
+
+    const approval = await client.start('approval', { open: 1 });
+    const { result } = await client.waitForWorkflow(approval.runId);
+    expect(result?.context).toMatchObject({ approved: true, c: [true, false] });
+    expect(result?.context).not.toHaveProperty('open');
 
     const store = app.get(RedisCoordinationStore);
     expect(await store.setIfNotExist(`${name}:test`, 'x', 60)).toBe(true);
