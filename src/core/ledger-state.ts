@@ -32,7 +32,8 @@ export const QUEUED_RETRY_MS = 200;
  * The coordination state of one run as a flat map of fields, and the decisions on it. Times are microseconds.
  *
  * This is the in-memory ledger and what a rebuild computes; `drivers/redis/scripts` is the same in Lua over the hash
- * with the same fields, and a property test holds the two against each other.
+ * with the same fields, and a property test holds the two against each other. What a settle reads or writes for a target
+ * in its first turn stands there twice: in `advance`, and in the shorter way of `straight`.
  */
 export class LedgerState extends LedgerFields {
   /** Makes the turns ready that a run begins with. */

@@ -56,7 +56,6 @@ function straightSettlement(random: SeededRandom, node: string, turn: string): S
     need: 1,
     passes: [],
     groups: [[]],
-    unmarked: true,
   });
   return { node, turn, outcome: 'completed', targets: many(random, 1, target), dynamic: [] };
 }

@@ -1,7 +1,7 @@
 import type { Settlement } from '../../core/settlement.js';
 import { FIRST_TURN } from '../../core/turns.js';
 
-/** What the script `straight` is told: the settled node, and the one after it ('' if there is none). */
+/** What the script `settle` is told for its shorter way: the settled node, and the one after it ('' if there is none). */
 export type Straight = readonly [node: string, after: string];
 
 /** The general way. */

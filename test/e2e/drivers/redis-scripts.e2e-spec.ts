@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { LedgerState, type ClaimRequest, type SettleRequest } from '../../../src/core/ledger-state.js';
 import type { SettlementTarget } from '../../../src/core/settlement.js';
+import { RedisKeys } from '../../../src/drivers/redis/redis-keys.js';
+import { runScript } from '../../../src/drivers/redis/redis-scripts.js';
 import { newPrefix, REDIS_URL, RedisFixture } from '../../support/redis-fixture.js';
 import { NODES, randomSettlement, SeededRandom } from '../../support/random-settlements.js';
 
@@ -49,11 +51,30 @@ describe('The scripts of the ledger in Redis', () => {
     for (let seed = 1; seed <= SEEDS; seed++) await new Walk(fixture, setTime, seed).run();
   }, 300_000);
 
+  it('take the shorter way where all is as usual', async () => {
+    const now = 1_700_000_000_000_000;
+    await setTime(now);
+    const model = new LedgerState();
+    model.open([{ node: 'a', passes: [] }], 'i', now);
+    model.claim({ node: 'a', turn: '1', worker: 'w1', leaseMs: 500, floor: 0, mode: 'job' }, now);
+    expect(await fixture.ledger.install('usual', model)).toBe(true);
+    const token = model.turn('a', '1')?.token ?? 0;
+    const key = new RedisKeys(prefix).run('usual');
+    // only the general way needs the settlement
+    const answer = await runScript(redis, 'settle', key, 'none', token, 'w1', 500, 1, 1000, 60_000, 'a', 'b');
+    const next = String(token + 1);
+    expect(answer).toEqual(['accepted', '1', '0', null, null, next, null, '1', 'b', '1', '', next, null]);
+  });
+
   it('release the turn of an any join that waits behind one that settles as most do', async () => {
     const now = 1_700_000_000_000_000;
     await setTime(now);
     const model = new LedgerState();
-    model.open(['a', 'b'].map((node) => ({ node, passes: [] })), 'i', now);
+    model.open(
+      ['a', 'b'].map((node) => ({ node, passes: [] })),
+      'i',
+      now,
+    );
     const claim = (node: string): ClaimRequest => ({
       node,
       turn: '1',
@@ -73,6 +94,7 @@ describe('The scripts of the ledger in Redis', () => {
       maxTurns: 1000,
     });
     const target = { node: 'a', taken: true, arrivals: [{ from: 'b', passes: [] }], need: 1, passes: [], groups: [[]] };
+    // as if an arrival had made the first turn of `a` ready: the next one queues behind it
     model.set(`l\u001fa`, '1');
     expect(model.settle(settle('b', [{ ...target, when: 'each', turn: 'b:1' }]), now).kind).toBe('accepted');
     expect(model.turn('a', 'b:1')?.state).toBe('Q');

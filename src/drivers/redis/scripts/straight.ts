@@ -1,7 +1,8 @@
 /**
- * The settle of a turn that makes just the one node after it ready, or ends its run: first turns, no loop, no join. Most
- * settles are of this kind, and cost a third so of what they cost by the general way, which follows in `settle` and
- * does the same. Whatever is not as usual in the run's state is left to that: nothing has been changed then.
+ * A part of the script `settle`, before all else: for a turn that makes just the one node after it ready, or ends its
+ * run; first turns, no loop, no join. Most settles are of this kind, and cost less than half so of what the general way
+ * costs, which follows and does the same. Where the run's state is not as usual, nothing is changed here, and the
+ * general way goes on.
  *
  * ARGV[8]: the node if its settlement is of this kind, else ''. ARGV[9]: the node after it, or ''.
  */

@@ -6,15 +6,17 @@ import { NOT_STRAIGHT, straightOf } from '../../../../src/drivers/redis/straight
 import { blueprint, CONTROLLER, type NodeSpec } from '../../../support/blueprints.js';
 import { turnRecord } from '../../../support/turn-records.js';
 
+const SETTLED: NodeSpec = { config: { joinStrategy: 'settled' } as never };
+
 const of = (edges: string, row: Partial<TurnRecord>, specs: Record<string, NodeSpec> = {}) =>
   straightOf(settlementOf(planBlueprint(blueprint('it', edges, specs)), turnRecord('a', row)));
 
-describe('a settlement is straight', () => {
-  it('where the one node after it becomes ready', () => {
+describe('the shorter way of a settle is', () => {
+  it('taken where the one node after it becomes ready', () => {
     expect(of('a>b b>c', { taken: ['b'] })).toEqual(['a', 'b']);
   });
 
-  it('where nothing comes after it', () => {
+  it('taken where nothing comes after it', () => {
     expect(of('a>b', { nodeId: 'b' })).toEqual(['b', '']);
   });
 
@@ -29,13 +31,29 @@ describe('a settlement is straight', () => {
     ['of a node that waits', 'a>b', { status: 'awaiting', taken: [] }, {}],
     ['of a node that has waited', 'a>b', { taken: ['b'] }, { a: { uses: 'wait' } }],
     ['of a node that adds others', 'a>b', { taken: ['b'], dynamicNodes: [{ id: 'd', uses: 'step' }] }, {}],
+    ['before a settled join', 'a>b b>d a>d', { nodeId: 'b', taken: ['d'] }, { d: SETTLED }],
     [
-      'where a settled join comes later',
-      'a>b b>d a>d',
-      { nodeId: 'b', taken: ['d'] },
-      { d: { config: { joinStrategy: 'settled' } as never } },
+      'of a fallback, before what only the node has an edge to that it may stand in for',
+      'a>c f',
+      { nodeId: 'f', taken: ['c'] },
+      { a: { config: { fallback: 'f' } } },
     ],
-  ])('not %s', (_, edges, row, specs) => {
+    [
+      'where a settled join waits for what the node might have led to',
+      'f>d a>d x y',
+      { nodeId: 'x' },
+      { d: SETTLED, x: { config: { fallback: 'f' } }, y: { config: { fallback: 'f' } } },
+    ],
+  ])('not taken %s', (_, edges, row, specs) => {
     expect(of(edges, row, specs)).toEqual(NOT_STRAIGHT);
+  });
+
+  it('not taken of a node that was added to the run, where a settled join comes later', () => {
+    const { nodes, edges, id } = blueprint('it', 'a>d b>d', { d: SETTLED });
+    const plan = planBlueprint({ id, nodes, edges: [...edges, { source: 'added', target: 'b' }] });
+    const row = turnRecord('added', { taken: ['b'] });
+    const settlement = settlementOf(plan, row, { creator: 'a', creatorTurn: '1' });
+    expect(settlement).toMatchObject({ targets: [{ node: 'b', when: 'joined', taken: true, leads: [{ join: 'd' }] }] });
+    expect(straightOf(settlement)).toEqual(NOT_STRAIGHT);
   });
 });
