@@ -1,9 +1,12 @@
 /**
  * Measures this package, the bare drivers and other systems on the same servers, in turns.
  *
- *   npm run bench -- [workload ...] [--long] [--rounds 3] [--systems a,b] [--concurrency 64] [--out file.json]
+ *   npm run bench -- [workload ...] [--long] [--rounds 3] [--systems a,b] [--concurrency 64] [--out file.json] [--merge]
+ *
+ * With `--merge`, workloads that were not measured now keep the results that the file has of them.
  */
 import { writeReport } from './report-file.mjs';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { describeMachine, loadNow } from './machine.mjs';
 import { CONCURRENCY, uniqueName } from './settings.mjs';
@@ -20,6 +23,7 @@ const { values: flags, positionals } = parseArgs({
     systems: { type: 'string', default: 'flowcraft-kafka,bullmq,original' },
     concurrency: { type: 'string' },
     out: { type: 'string', default: '.build/bench.json' },
+    merge: { type: 'boolean', default: false },
   },
 });
 const scale = { long: flags.long };
@@ -164,6 +168,9 @@ try {
 const results = [...measured].map(([workload, figures]) => resultOf(workload, figures, loads.get(workload)));
 if (systems.includes(ORIGINAL)) printTable(results, true);
 
+const before = flags.merge ? JSON.parse(await readFile(flags.out, 'utf8')).results : [];
+const resultOfId = new Map([...before, ...results].map((result) => [result.id, result]));
+
 const report = {
   at: new Date().toISOString(),
   long: flags.long,
@@ -171,7 +178,7 @@ const report = {
   concurrency: CONCURRENCY,
   ...concurrency,
   machine: await describeMachine(),
-  results,
+  results: WORKLOADS.flatMap(({ id }) => resultOfId.get(id) ?? []),
 };
 await writeReport(flags.out, report);
 console.log(`\nWritten to ${flags.out}`);

@@ -109,12 +109,17 @@ function bytes(n) {
 const START = '<!-- calculated by bench/scaling-model.mjs -->';
 const END = '<!-- end -->';
 
-export async function costsOf(file = path.join(import.meta.dirname, 'results', 'profile.json')) {
-  const profile = JSON.parse(await readFile(file, 'utf8'));
-  const elsewhere = Object.fromEntries(profile.elsewhereMicrosPerNode);
-  const scripts = Object.fromEntries(profile.perNode)['redis scripts'];
-  const { kafka, cassandra, redis, client } = elsewhere;
-  return { worker: profile.cpuMicrosPerNode, client, kafka, cassandra, redis, redisScript: redis / scripts };
+/** Microseconds of CPU a node in chains; `redisScript`: of a script that settles one of many branches, as an item of a batch is one. */
+export async function costsOf(folder = path.join(import.meta.dirname, 'results')) {
+  const [chains, fans] = await Promise.all(
+    ['profile', 'profile-fan'].map(async (name) =>
+      JSON.parse(await readFile(path.join(folder, `${name}.json`), 'utf8')),
+    ),
+  );
+  const redisOf = ({ elsewhereMicrosPerNode }) => Object.fromEntries(elsewhereMicrosPerNode).redis;
+  const { kafka, cassandra, client } = Object.fromEntries(chains.elsewhereMicrosPerNode);
+  const redisScript = redisOf(fans) / Object.fromEntries(fans.perNode)['redis scripts'];
+  return { worker: chains.cpuMicrosPerNode, client, kafka, cassandra, redis: redisOf(chains), redisScript };
 }
 
 /** The document with its tables as they are calculated. */
