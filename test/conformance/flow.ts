@@ -12,6 +12,8 @@ import type { Case, Corpus, Outcome, Step } from './corpus.js';
 import { StartCounter } from './start-counter.js';
 
 const STEP_TIMEOUT_MS = 20_000;
+/** A run that is cancelled before it begins would begin so late. */
+const LONG_AFTER_MS = 60_000;
 
 /** Applications of one profile of the corpus: one or more workers over the same servers. */
 export interface Flow {
@@ -84,8 +86,7 @@ async function runCase(client: FlowcraftClient, starts: StartCounter, kase: Case
     status: outcome.status,
     statuses,
     context: outcome.status === 'cancelled' ? {} : await client.getContext(runId),
-    // a run on workers has begun by the time that its start returns
-    ...(kase.steps.some((step) => step.cancel?.before) ? {} : { executed: starts.of(kase, runId) }),
+    executed: starts.of(kase, runId),
     error: errors.length > 0 ? { errors } : null,
   };
 }
@@ -101,7 +102,9 @@ async function takeStep(client: FlowcraftClient, kase: Case, runId: string, step
     });
   } else {
     const strict = kase.options?.strict === undefined ? {} : { strict: kase.options.strict };
-    await client.start(kase.name, structuredClone(kase.initialContext ?? {}), { runId, ...strict });
+    // on servers a short run can be faster than the cancel that follows its start
+    const delay = step.cancel?.before ? { delayMs: LONG_AFTER_MS } : {};
+    await client.start(kase.name, structuredClone(kase.initialContext ?? {}), { runId, ...strict, ...delay });
     if (step.cancel?.before) await client.cancel(runId);
   }
 }
