@@ -35,7 +35,7 @@ export const CONTROLLER: NodeSpec = {
 };
 
 /** flowcraft's types know two strategies only. */
-const SETTLED: NodeSpec = { config: { joinStrategy: 'settled' } as never };
+export const SETTLED: NodeSpec = { config: { joinStrategy: 'settled' } as never };
 const SETTLED_D = { d: SETTLED };
 
 /** The shapes that the tests of joins go through, by name. */

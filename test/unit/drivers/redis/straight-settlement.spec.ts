@@ -3,10 +3,8 @@ import { planBlueprint } from '../../../../src/core/plan.js';
 import type { TurnRecord } from '../../../../src/core/run.js';
 import { settlementOf } from '../../../../src/core/settlement.js';
 import { NOT_STRAIGHT, straightOf } from '../../../../src/drivers/redis/straight-settlement.js';
-import { blueprint, CONTROLLER, type NodeSpec } from '../../../support/blueprints.js';
+import { blueprint, CONTROLLER, SETTLED, type NodeSpec } from '../../../support/blueprints.js';
 import { turnRecord } from '../../../support/turn-records.js';
-
-const SETTLED: NodeSpec = { config: { joinStrategy: 'settled' } as never };
 
 const of = (edges: string, row: Partial<TurnRecord>, specs: Record<string, NodeSpec> = {}) =>
   straightOf(settlementOf(planBlueprint(blueprint('it', edges, specs)), turnRecord('a', row)));
