@@ -10,8 +10,6 @@ import type { RunStore } from '../ports/run-store.js';
 /** What the edges out of a node are decided by. */
 export interface Deciding extends Source {
   readonly definition: Readonly<NodeDefinition>;
-  /** The blueprint does not have it. */
-  readonly isAdded: boolean;
   /** Nodes that were added to the run, with edges in the blueprint, that it has stood in for. */
   readonly rescuedAdded: readonly string[];
 }
@@ -27,14 +25,19 @@ export class AddedNodes {
   async deciding(run: ActiveRun, definition: NodeDefinition): Promise<Deciding> {
     const { plan } = run;
     const { id } = definition;
-    const node = plan.nodes.get(id);
-    const source = node ?? addedNode(plan, id, undefined);
+    const source = plan.nodes.get(id) ?? addedNode(plan, id, undefined);
     const rows = plan.edgesOfAdded.size === 0 ? [] : await this.rows(run);
     const rescued = rows.filter((row) => row.rescuer === id && plan.edgesOfAdded.has(row.nodeId));
+    const { join, loops, edges, targets, rescues, fallback } = source;
     return {
-      ...source,
+      id,
+      join,
+      loops,
+      edges,
+      targets,
+      rescues,
+      fallback,
       definition,
-      isAdded: node === undefined,
       rescuedAdded: [...new Set(rescued.map((row) => row.nodeId))],
     };
   }

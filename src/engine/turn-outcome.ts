@@ -76,17 +76,17 @@ export class TurnOutcomes {
       before && isRetry(before) ? before : undefined,
     );
     if (!result) return { inTime: () => false };
-    const { hasRead, ...executed } = result;
+    const { write, hasRead, inTime } = result;
     // what continues here has had no other claimant; of one that came by a message, a Redis that has lost its latest
     // writes may not know
     if (grant.claims > 1 || (!cause && hasRead)) {
       // an earlier claimant that was only slow may have written while the node ran, and the node may have read that
       const row = outcomeIn(run, await this.look(run, name));
-      if (row && row.token >= grant.token) return { ...executed, write: undefined, floor: row.token };
+      if (row && row.token >= grant.token) return { floor: row.token, inTime };
       const late = row && row.token !== before?.token ? await this.executor.adopt(run, row, grant.token) : undefined;
-      if (late) return { ...executed, write: late };
+      if (late) return { write: late, inTime };
     }
-    return { ...executed, isFirst: !before };
+    return { write, inTime, isFirst: !before };
   }
 
   private look(run: ActiveRun, { nodeId, turn }: TurnName): Promise<TurnRecord | undefined> {

@@ -26,12 +26,12 @@ export class TurnSettler {
   ): Promise<SettleAnswer> {
     const { runId } = run;
     const request = {
-      ...this.settlements.of(run.plan, record, origin),
       token,
       worker: this.worker,
       leaseMs: this.options.worker.leaseMs,
       claim,
       maxTurns: this.options.limits.maxTurnsPerRun,
+      ...this.settlements.of(run.plan, record, origin),
     };
     return this.persistence.until(() => this.ledger.settle(runId, request), {
       runId,

@@ -27,6 +27,7 @@ export class CassandraSession {
   private readonly takesBigInt: boolean;
   private readonly options: QueryOptions;
   private readonly batchOptions: QueryOptions;
+  private readonly serialOptions: QueryOptions;
 
   constructor(
     readonly connection: CassandraConnection,
@@ -37,6 +38,7 @@ export class CassandraSession {
     this.takesBigInt = options?.encoding?.useBigIntAsLong ?? false;
     this.options = { prepare: true, isIdempotent: true, consistency, serialConsistency, readTimeout: readTimeoutMs };
     this.batchOptions = { ...this.options, logged: true };
+    this.serialOptions = { ...this.options, consistency: serialConsistency };
   }
 
   /** Microseconds as CQL's bigint, in the form in which this client takes large numbers. */
@@ -50,13 +52,11 @@ export class CassandraSession {
     operation: string,
     query: string,
     params: readonly unknown[],
-    extra?: QueryOptions,
+    options: QueryOptions = this.options,
   ): Promise<types.ResultSet> {
     const client = this.open();
     try {
-      return await this.limit.run(() =>
-        client.execute(query, params as unknown[], extra ? { ...this.options, ...extra } : this.options),
-      );
+      return await this.limit.run(() => client.execute(query, params as unknown[], options));
     } catch (error) {
       throw translated(error, operation, this.schema);
     }
@@ -76,7 +76,7 @@ export class CassandraSession {
 
   /** Reads the latest decided state of a lightweight row, after finishing what was undecided. */
   async readSerial(operation: string, query: string, params: readonly unknown[]): Promise<types.ResultSet> {
-    return this.execute(operation, query, params, { consistency: this.connection.serialConsistency });
+    return this.execute(operation, query, params, this.serialOptions);
   }
 
   /** Rows one by one, fetched in pages as the caller takes them. */
@@ -88,8 +88,13 @@ export class CassandraSession {
   ): AsyncGenerator<types.Row> {
     let pageState: string | undefined;
     do {
-      const extra = { autoPage: false, fetchSize, ...(pageState === undefined ? {} : { pageState }) };
-      const page = await this.execute(operation, query, params, extra);
+      const paging = pageState === undefined ? {} : { pageState };
+      const page = await this.execute(operation, query, params, {
+        autoPage: false,
+        fetchSize,
+        ...paging,
+        ...this.options,
+      });
       yield* page.rows ?? [];
       pageState = page.pageState ?? undefined;
     } while (pageState !== undefined);
@@ -122,7 +127,8 @@ export class CassandraSession {
 
 /** Of a WRITETIME or a bigint column. */
 export function numberOf(value: unknown): number {
-  return value === null || value === undefined ? 0 : Number((value as types.Long | bigint).toString());
+  if (value === null || value === undefined) return 0;
+  return typeof value === 'bigint' ? Number(value) : (value as types.Long).toNumber();
 }
 
 /** Milliseconds of a timestamp column. */

@@ -78,10 +78,11 @@ export function valueStatement(query: string, runId: string, value: ValueWrite, 
 }
 
 function valueOfRow(row: types.Row): StoredValue {
-  const stored = { key: String(row['key']), stamp: numberOf(row['stamp']) };
-  if (row['deleted'] === true) return { ...stored, deleted: true };
-  const text = String(row['value']);
-  if (row['is_ref'] !== true) return { ...stored, value: text };
-  const [nodeId, turn] = JSON.parse(text) as [string, string];
-  return { ...stored, ref: { nodeId, turn } };
+  const key = String(row['key']);
+  const stamp = numberOf(row['stamp']);
+  if (row['deleted'] === true) return { key, stamp, deleted: true };
+  const value = String(row['value']);
+  if (row['is_ref'] !== true) return { key, stamp, value };
+  const [nodeId, turn] = JSON.parse(value) as [string, string];
+  return { key, stamp, ref: { nodeId, turn } };
 }
