@@ -14,11 +14,13 @@ export function countRequests() {
   const { Client } = require('cassandra-driver');
   const { Redis } = require('ioredis');
   const Broker = require('kafkajs/src/network/connection');
-  patch(Client.prototype, 'batch', (queries) => {
+  const countBatch = (statements) => {
     count('cassandra batches');
-    count('cassandra statements in batches', queries.length);
-  });
+    count('cassandra statements in batches', statements);
+  };
+  patch(Client.prototype, 'batch', (queries) => countBatch(queries.length));
   patch(Client.prototype, 'execute', (query) => {
+    if (query.startsWith('BEGIN BATCH')) return countBatch(query.split(';').length - 1);
     const isLightweight = / IF /.test(query);
     count(
       query.startsWith('SELECT')

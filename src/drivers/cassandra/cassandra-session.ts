@@ -4,6 +4,7 @@ import type { CassandraConnection } from './cassandra-client.js';
 import { isUndecided, translated } from './cassandra-errors.js';
 import type { CassandraSchema } from './cassandra-schema.js';
 import { InFlightLimit } from './in-flight-limit.js';
+import { PreparedBatches } from './prepared-batches.js';
 
 /** Four times what keeps a node busy; a connection of the driver takes 2048. */
 const MOST_IN_FLIGHT = 256;
@@ -24,6 +25,7 @@ export interface Statement {
  */
 export class CassandraSession {
   private readonly limit = new InFlightLimit(MOST_IN_FLIGHT);
+  private readonly prepared = new PreparedBatches();
   private readonly takesBigInt: boolean;
   private readonly options: QueryOptions;
   private readonly batchOptions: QueryOptions;
@@ -109,6 +111,11 @@ export class CassandraSession {
 
   /** Statements of one partition, applied as one or not at all. */
   async batch(operation: string, statements: readonly Statement[]): Promise<void> {
+    const whole = this.prepared.of(statements);
+    if (whole) {
+      await this.execute(operation, whole.query, whole.params);
+      return;
+    }
     const client = this.open();
     try {
       // the driver only reads what it is given
