@@ -222,7 +222,10 @@ function introduce(execution: ExecutionContext, request: ExecutionRequest): void
     claim: claims,
     attempt: attemptsBefore + 1,
   };
-  execution.services.dependencies = { webhooks, ...execution.services.dependencies, turn };
+  const { services, state } = execution;
+  // flowcraft adds these three itself: what is there already need not be added to each copy that is made
+  const added = { logger: services.logger, runtime: execution, workflowState: state };
+  services.dependencies = { webhooks, ...services.dependencies, ...added, turn };
 }
 
 /** A failure, as the rest of the run sees it, if the run has such a fallback. */

@@ -44,9 +44,9 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   /** Takes rows that were read for this turn anyway. `keys`: all that were asked for. */
   async prime(keys: readonly string[], rows: readonly StoredValue[]): Promise<void> {
     if (rows.length > 0) this.hasRead = true;
-    const resolved = keys.map((key) => [key, resolve(key, rows, this.run.base)] as const);
-    const texts = await this.texts(resolved.flatMap(([, r]) => (r ? [r] : [])));
-    for (const [key, r] of resolved) this.read.set(key, r && texts.get(r));
+    const resolved = keys.map((key) => resolve(key, rows, this.run.base));
+    const texts = await this.texts(resolved);
+    for (const [i, key] of keys.entries()) this.read.set(key, texts[i]);
   }
 
   /** Reads several keys at once. */
@@ -142,21 +142,22 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     const resolved = overlay(rows, this.run.base);
     const texts = await this.texts([...resolved.values()]);
     const all = new Map<string, string>();
-    for (const [key, r] of resolved) {
-      const text = texts.get(r);
+    for (const [i, key] of [...resolved.keys()].entries()) {
+      const text = texts[i];
       if (text !== undefined) all.set(key, text);
     }
     return all;
   }
 
   /** The text of each resolved value; references are looked up, from memory if the output was made or read here. */
-  private async texts(resolved: readonly Resolved[]): Promise<Map<Resolved, string>> {
+  private async texts(resolved: readonly (Resolved | undefined)[]): Promise<(string | undefined)[]> {
+    if (!resolved.some((r) => r?.ref)) return resolved.map((r) => r?.value);
     const { store, runs, persistence } = this.sources;
     const { runId } = this.run;
     const outputs = new Map<string, string>();
     const missing = new Map<string, TurnName>();
     for (const r of resolved) {
-      if (!r.ref) continue;
+      if (!r?.ref) continue;
       const key = outputKey(this.run, r.ref);
       const known = runs.outputs.get(key);
       if (known === undefined) missing.set(key, r.ref);
@@ -169,12 +170,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
         runs.outputs.set(outputKey(this.run, name), output);
       }
     }
-    const texts = new Map<Resolved, string>();
-    for (const r of resolved) {
-      const text = r.ref ? outputs.get(outputKey(this.run, r.ref)) : r.value;
-      if (text !== undefined) texts.set(r, text);
-    }
-    return texts;
+    return resolved.map((r) => (r?.ref ? outputs.get(outputKey(this.run, r.ref)) : r?.value));
   }
 }
 
