@@ -43,8 +43,8 @@ export class AddedNodes {
   }
 
   /** A failure whose fallback is no node of the run, as flowcraft words it. */
-  async checked(run: ActiveRun, execution: Execution): Promise<Execution> {
-    if (execution.status !== 'failed' || execution.rescuer === undefined) return execution;
+  async checked(run: ActiveRun, execution: Extract<Execution, { status: 'failed' }>): Promise<Execution> {
+    if (execution.rescuer === undefined) return execution;
     const { error, rescuer, ...others } = execution;
     if (await this.has(run, rescuer)) return execution;
     return { ...others, error: errorWithCause(`Fallback node '${rescuer}' not found in blueprint.`, error) };

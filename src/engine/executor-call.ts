@@ -21,11 +21,11 @@ export async function callExecutor(
   let hasFallback = false;
   const { eventBus } = within.services;
   within.services.eventBus = {
-    emit: async (event) => {
+    emit: (event) => {
       const isOwn = 'nodeId' in event.payload && event.payload.nodeId === id;
       if (isOwn && event.type === 'node:fallback') hasFallback = true;
       const heard = isOwn ? hear(event) : event;
-      if (heard) await eventBus.emit(heard);
+      return heard ? eventBus.emit(heard) : Promise.resolve();
     },
   };
   try {

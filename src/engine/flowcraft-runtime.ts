@@ -38,6 +38,9 @@ type ExecutionContextClass = new (
 /** `timestamp`: ISO 8601; flowcraft's own events have none. */
 export type EventListener = (event: FlowcraftEvent & { readonly timestamp: string }) => void;
 
+/** Of the many events that nobody listens to. */
+const UNHEARD = Promise.resolve();
+
 /** flowcraft's runtime as the engine uses it: built from the user's options or container, events observed. */
 export class FlowcraftRuntime {
   readonly runtime: FlowRuntime<Context, Dependencies>;
@@ -64,18 +67,21 @@ export class FlowcraftRuntime {
     logger: Logger,
   ) {
     const given = source instanceof DIContainer ? fromContainer(source) : source;
+    const tell = async (event: FlowcraftEvent): Promise<void> => {
+      const stamped = { ...event, timestamp: new Date(this.clock.now()).toISOString() };
+      for (const listener of this.listeners) listener(stamped);
+      try {
+        await given.eventBus?.emit(stamped);
+      } catch (error) {
+        logger.error(`The event bus failed for '${event.type}'; the run goes on.`, { error });
+      }
+    };
     const eventBus: IEventBus = {
-      emit: async (event) => {
-        if (!given.eventBus && this.listeners.size === 0) return;
+      emit: (event) => {
+        const hears = given.eventBus !== undefined || this.listeners.size > 0;
         // the engine's own keys are nobody else's business
-        if (event.type === 'context:change' && isInternalKey(event.payload.key)) return;
-        const stamped = { ...event, timestamp: new Date(this.clock.now()).toISOString() };
-        for (const listener of this.listeners) listener(stamped);
-        try {
-          await given.eventBus?.emit(stamped);
-        } catch (error) {
-          logger.error(`The event bus failed for '${event.type}'; the run goes on.`, { error });
-        }
+        const isOwn = event.type === 'context:change' && isInternalKey(event.payload.key);
+        return hears && !isOwn ? tell(event) : UNHEARD;
       },
     };
     this.hasBus = given.eventBus !== undefined;

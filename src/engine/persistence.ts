@@ -20,20 +20,31 @@ export class Persistence {
   ) {}
 
   /** Resolves with the first answer. Rejects with the last UnavailableError once the worker stops, and with any other error at once. */
-  async until<T>(call: () => Promise<T>, fields: LogFields = {}): Promise<T> {
+  until<T>(call: () => Promise<T>, fields: LogFields = {}): Promise<T> {
+    try {
+      // nearly all are answered at once
+      return call().catch((error: unknown) => this.repeat(call, fields, error));
+    } catch (error) {
+      return this.repeat(call, fields, error);
+    }
+  }
+
+  private async repeat<T>(call: () => Promise<T>, fields: LogFields, refusal: unknown): Promise<T> {
+    let error = refusal;
     for (let attempt = 0; ; attempt++) {
+      if (!(error instanceof UnavailableError) || this.stop.aborted) throw error;
+      if (attempt === 2) this.logger.warn(`Waiting for ${error.server}: ${error.message}`, fields);
+      this.lastRefusal = error;
+      this.waiting++;
+      await delay(this.clock, backoffMs(BACKOFF, attempt, this.ids.random()), this.stop);
+      this.waiting--;
+      if (this.stop.aborted) throw error;
       try {
         const answer = await call();
-        if (attempt > 0 && this.waiting === 0) this.lastRefusal = undefined;
+        if (this.waiting === 0) this.lastRefusal = undefined;
         return answer;
-      } catch (error) {
-        if (!(error instanceof UnavailableError) || this.stop.aborted) throw error;
-        if (attempt === 2) this.logger.warn(`Waiting for ${error.server}: ${error.message}`, fields);
-        this.lastRefusal = error;
-        this.waiting++;
-        await delay(this.clock, backoffMs(BACKOFF, attempt, this.ids.random()), this.stop);
-        this.waiting--;
-        if (this.stop.aborted) throw error;
+      } catch (again) {
+        error = again;
       }
     }
   }

@@ -45,7 +45,7 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   async prime(keys: readonly string[], rows: readonly StoredValue[]): Promise<void> {
     if (rows.length > 0) this.hasRead = true;
     const resolved = keys.map((key) => resolve(key, rows, this.run.base));
-    const texts = await this.texts(resolved);
+    const texts = resolved.some((r) => r?.ref) ? await this.texts(resolved) : resolved.map((r) => r?.value);
     for (const [i, key] of keys.entries()) this.read.set(key, texts[i]);
   }
 
@@ -151,7 +151,6 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
 
   /** The text of each resolved value; references are looked up, from memory if the output was made or read here. */
   private async texts(resolved: readonly (Resolved | undefined)[]): Promise<(string | undefined)[]> {
-    if (!resolved.some((r) => r?.ref)) return resolved.map((r) => r?.value);
     const { store, runs, persistence } = this.sources;
     const { runId } = this.run;
     const outputs = new Map<string, string>();

@@ -214,7 +214,8 @@ export class TurnExecutor {
     gather: string | undefined,
   ): Promise<TurnWrite> {
     const { within } = executed;
-    const execution = await this.added.checked(run, executed.execution);
+    const { execution: given } = executed;
+    const execution = given.status === 'failed' ? await this.added.checked(run, given) : given;
     let edges: EdgeDecision = NO_EDGES;
     try {
       if (execution.status === 'completed') {

@@ -19,6 +19,7 @@ export async function publishTurns(
   turns: readonly ReadyTurn[],
   areHere = false,
 ): Promise<void> {
+  if (turns.length === 0) return;
   const { runId } = run;
   await Promise.all(
     turns.map((ready) => {

@@ -167,7 +167,7 @@ export class TurnProcessor {
         const written = await this.parts.writer.write(run, write, inTime, grant.origin);
         pending = written ?? write;
         if (!written) continue;
-        const above = await this.above(run, written, grant);
+        const above = this.isLate(grant) ? await this.above(run, written) : undefined;
         if (above !== undefined) {
           floor = above;
           continue;
@@ -192,13 +192,17 @@ export class TurnProcessor {
     }
   }
 
+  /** Another worker can have had the claim by now. */
+  private isLate({ askedAt }: Grant): boolean {
+    return this.parts.clock.now() - askedAt >= this.parts.options.worker.livenessMs;
+  }
+
   /**
-   * The token of a row that lies above the one that was just written. Only after so long can another worker have had the
-   * claim, which this one holds again because Redis went back to an older state: that other's outcome has been accepted.
+   * The token of a row that lies above the one that was just written: another had the claim, which this worker holds again
+   * because Redis went back to an older state, and that other's outcome has been accepted.
    */
-  private async above(run: ActiveRun, { record }: TurnWrite, { askedAt }: Grant): Promise<number | undefined> {
-    const { clock, options, persistence, store } = this.parts;
-    if (clock.now() - askedAt < options.worker.livenessMs) return undefined;
+  private async above(run: ActiveRun, { record }: TurnWrite): Promise<number | undefined> {
+    const { persistence, store } = this.parts;
     const { runId } = run;
     const { nodeId, turn, token } = record;
     const row = await persistence.until(() => store.turn(runId, nodeId, turn), { runId, nodeId, turn });
@@ -236,7 +240,8 @@ export class TurnProcessor {
     if (reserved) reserved.close(permit);
     else permit.release();
     const elsewhere = answer.fired.filter(({ token }) => token === undefined);
-    await Promise.all([publishTurns(queue, run, elsewhere), finisher.review(run, answer)]);
+    if (elsewhere.length === 0) await finisher.review(run, answer);
+    else await Promise.all([publishTurns(queue, run, elsewhere), finisher.review(run, answer)]);
   }
 
   /** Nothing here waits for it: its message is on its way, or what led here stands for it. */

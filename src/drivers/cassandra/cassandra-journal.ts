@@ -79,8 +79,8 @@ export class CassandraJournal {
   async turns(runId: string, outputs: boolean): Promise<TurnRecord[]> {
     const [query, fetchSize] = outputs ? [this.allCql, PAGE_WITH_OUTPUTS] : [this.headsCql, PAGE];
     const records: TurnRecord[] = [];
-    for await (const row of this.session.rows('reading the journal', query, [runId], fetchSize)) {
-      records.push(turnOfRow(row));
+    for await (const page of this.session.pages('reading the journal', query, [runId], fetchSize)) {
+      for (const row of page) records.push(turnOfRow(row));
     }
     return records;
   }

@@ -57,10 +57,14 @@ export class CassandraSession {
     options: QueryOptions = this.options,
   ): Promise<types.ResultSet> {
     const client = this.open();
+    const place = this.limit.enter();
+    if (place) await place;
     try {
-      return await this.limit.run(() => client.execute(query, params as unknown[], options));
+      return await client.execute(query, params as unknown[], options);
     } catch (error) {
       throw translated(error, operation, this.schema);
+    } finally {
+      this.limit.leave();
     }
   }
 
@@ -81,13 +85,13 @@ export class CassandraSession {
     return this.execute(operation, query, params, this.serialOptions);
   }
 
-  /** Rows one by one, fetched in pages as the caller takes them. */
-  async *rows(
+  /** Rows in pages, fetched as the caller takes them: for many small rows far cheaper than one by one. */
+  async *pages(
     operation: string,
     query: string,
     params: readonly unknown[],
     fetchSize: number,
-  ): AsyncGenerator<types.Row> {
+  ): AsyncGenerator<types.Row[]> {
     let pageState: string | undefined;
     do {
       const paging = pageState === undefined ? {} : { pageState };
@@ -97,15 +101,25 @@ export class CassandraSession {
         ...paging,
         ...this.options,
       });
-      yield* page.rows ?? [];
+      yield page.rows ?? [];
       pageState = page.pageState ?? undefined;
     } while (pageState !== undefined);
+  }
+
+  /** Rows one by one. */
+  async *rows(
+    operation: string,
+    query: string,
+    params: readonly unknown[],
+    fetchSize: number,
+  ): AsyncGenerator<types.Row> {
+    for await (const page of this.pages(operation, query, params, fetchSize)) yield* page;
   }
 
   /** All rows at once. Some servers cut a page by its size, also where few rows are asked for. */
   async allRows(operation: string, query: string, params: readonly unknown[], fetchSize: number): Promise<types.Row[]> {
     const rows: types.Row[] = [];
-    for await (const row of this.rows(operation, query, params, fetchSize)) rows.push(row);
+    for await (const page of this.pages(operation, query, params, fetchSize)) rows.push(...page);
     return rows;
   }
 
@@ -117,12 +131,15 @@ export class CassandraSession {
       return;
     }
     const client = this.open();
+    const place = this.limit.enter();
+    if (place) await place;
     try {
       // the driver only reads what it is given
-      const queries = statements as { query: string; params: unknown[] }[];
-      await this.limit.run(() => client.batch(queries, this.batchOptions));
+      await client.batch(statements as { query: string; params: unknown[] }[], this.batchOptions);
     } catch (error) {
       throw translated(error, operation, this.schema);
+    } finally {
+      this.limit.leave();
     }
   }
 

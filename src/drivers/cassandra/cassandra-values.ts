@@ -43,11 +43,13 @@ export class CassandraValues {
   async all(runId: string, most = Infinity): Promise<StoredValue[] | undefined> {
     const found: StoredValue[] = [];
     let characters = 0;
-    for await (const row of this.session.rows('reading the context', this.allCql, [runId], PAGE)) {
-      const value = valueOfRow(row);
-      characters += value.value?.length ?? 0;
-      if (characters > most) return undefined;
-      found.push(value);
+    for await (const page of this.session.pages('reading the context', this.allCql, [runId], PAGE)) {
+      for (const row of page) {
+        const value = valueOfRow(row);
+        characters += value.value?.length ?? 0;
+        if (characters > most) return undefined;
+        found.push(value);
+      }
     }
     return found;
   }

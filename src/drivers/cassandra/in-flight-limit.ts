@@ -9,16 +9,17 @@ export class InFlightLimit {
 
   constructor(private readonly limit: number) {}
 
-  async run<T>(statement: () => Promise<T>): Promise<T> {
-    if (this.inFlight < this.limit) this.inFlight++;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
-    try {
-      return await statement();
-    } finally {
-      // the place goes to the next in line, or is free
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.inFlight--;
-    }
+  /** Each is to be followed by `leave`. Undefined: there was a place; else resolves when there is one. */
+  enter(): Promise<void> | undefined {
+    if (this.inFlight >= this.limit) return new Promise((resolve) => this.waiting.push(resolve));
+    this.inFlight++;
+    return undefined;
+  }
+
+  leave(): void {
+    // the place goes to the next in line, or is free
+    const next = this.waiting.shift();
+    if (next) next();
+    else this.inFlight--;
   }
 }

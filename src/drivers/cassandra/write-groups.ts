@@ -52,16 +52,24 @@ export class WriteGroups {
   private begin(partition: string): Group {
     const writes: (readonly Statement[])[] = [];
     const gathered = this.underWay.has(partition) ? endOfRound() : endOfMoment();
-    this.count(partition, 1);
-    const end = gathered
-      .then(() => {
-        if (this.open.get(partition) === group) this.open.delete(partition);
-        return this.write(writes.length === 1 ? (writes[0] ?? []) : writes.flat());
-      })
-      .finally(() => this.count(partition, -1));
-    const group: Group = { writes, statements: 0, characters: 0, end };
+    const group: Group = { writes, statements: 0, characters: 0, end: this.flush(partition, gathered, writes) };
     this.open.set(partition, group);
     return group;
+  }
+
+  private async flush(
+    partition: string,
+    gathered: Promise<void>,
+    writes: readonly (readonly Statement[])[],
+  ): Promise<void> {
+    this.count(partition, 1);
+    try {
+      await gathered;
+      if (this.open.get(partition)?.writes === writes) this.open.delete(partition);
+      await this.write(writes.length === 1 ? (writes[0] ?? []) : writes.flat());
+    } finally {
+      this.count(partition, -1);
+    }
   }
 
   private count(partition: string, by: number): void {

@@ -5,8 +5,16 @@ import { setImmediate } from 'node:timers';
  * turns, so that who waits for it loses no time.
  */
 export function endOfMoment(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve));
+  moment ??= new Promise((resolve) =>
+    process.nextTick(() => {
+      moment = undefined;
+      resolve();
+    }),
+  );
+  return moment;
 }
+
+let moment: Promise<void> | undefined;
 
 let round: Promise<void> | undefined;
 

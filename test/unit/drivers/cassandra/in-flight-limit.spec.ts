@@ -1,6 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { InFlightLimit } from '../../../../src/drivers/cassandra/in-flight-limit.js';
 
+async function within<T>(limit: InFlightLimit, statement: () => Promise<T>): Promise<T> {
+  await limit.enter();
+  try {
+    return await statement();
+  } finally {
+    limit.leave();
+  }
+}
+
 describe('the limit of statements in flight', () => {
   it('lets no more run than it allows, and all of them in the end, in their order', async () => {
     const limit = new InFlightLimit(3);
@@ -9,7 +18,7 @@ describe('the limit of statements in flight', () => {
     let most = 0;
     const results = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
-        limit.run(async () => {
+        within(limit, async () => {
           begun.push(i);
           most = Math.max(most, ++running);
           await new Promise((resolve) => setImmediate(resolve));
@@ -25,8 +34,8 @@ describe('the limit of statements in flight', () => {
 
   it('gives the place of a statement that failed to the next', async () => {
     const limit = new InFlightLimit(1);
-    const failing = limit.run(() => Promise.reject(new Error('refused')));
-    const next = limit.run(async () => 'next');
+    const failing = within(limit, () => Promise.reject(new Error('refused')));
+    const next = within(limit, async () => 'next');
     await expect(failing).rejects.toThrow('refused');
     await expect(next).resolves.toBe('next');
   });
