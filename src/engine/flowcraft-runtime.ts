@@ -78,10 +78,9 @@ export class FlowcraftRuntime {
     };
     const eventBus: IEventBus = {
       emit: (event) => {
-        const hears = given.eventBus !== undefined || this.listeners.size > 0;
         // the engine's own keys are nobody else's business
         const isOwn = event.type === 'context:change' && isInternalKey(event.payload.key);
-        return hears && !isOwn ? tell(event) : UNHEARD;
+        return this.isHeard && !isOwn ? tell(event) : UNHEARD;
       },
     };
     this.hasBus = given.eventBus !== undefined;
@@ -156,10 +155,15 @@ export class FlowcraftRuntime {
     return new this.contextClass(blueprint, state, seen, runId, runtime, services, signal);
   }
 
+  /** Whether anybody listens to events. */
+  get isHeard(): boolean {
+    return this.hasBus || this.listeners.size > 0;
+  }
+
   /** flowcraft's decisions on edges, with events that say which run they are of. */
   decisions(executionId: string): Decisions {
     const { runtime } = this;
-    if (!this.hasBus && this.listeners.size === 0) return runtime;
+    if (!this.isHeard) return runtime;
     const emit = (event: FlowcraftEvent) => runtime.eventBus.emit(ofExecution(event, executionId));
     const { logicHandler } = runtime as unknown as { logicHandler: Decisions };
     return Object.create(logicHandler, { eventBus: { value: { emit } } }) as Decisions;

@@ -16,6 +16,7 @@ import type { LimitSettings } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { executeNode, inputKeys, mayBeOverridden, type Executed, type Execution } from './node-execution.js';
+import { hasPlainEdges, takePlainEdges } from './plain-edges.js';
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
 import { endingWrite, isRefusal, refusedOutcome } from './refused-outcome.js';
 import type { Grant } from './turn-claimer.js';
@@ -220,9 +221,14 @@ export class TurnExecutor {
     try {
       if (execution.status === 'completed') {
         assertDynamicNodes(execution.result?.dynamicNodes, this.limits.maxFanOut, facts);
-        if (execution.result) await within.state.addCompletedNode(definition.id, execution.result.output);
-        const node = await this.added.deciding(run, definition);
-        edges = await decideEdges(this.flowcraft, run, node, execution.result, within, context, gather);
+        const { result } = execution;
+        if (result && hasPlainEdges(run.plan, definition.id, result)) {
+          edges = await takePlainEdges(this.flowcraft, run, definition.id, result, within, context);
+        } else {
+          if (result) await within.state.addCompletedNode(definition.id, result.output);
+          const node = await this.added.deciding(run, definition);
+          edges = await decideEdges(this.flowcraft, run, node, result, within, context, gather);
+        }
       } else if (execution.status === 'failed' && execution.rescuer !== undefined) {
         await within.state.addCompletedNode(definition.id, null);
       }

@@ -28,7 +28,7 @@ export class CassandraJournal {
   private readonly reads: ReadGroups<TurnName>;
 
   constructor(private readonly session: CassandraSession) {
-    this.writes = new WriteGroups((statements) => session.batch('writing a turn', statements));
+    this.writes = new WriteGroups((statements, runId) => session.batch('writing a turn', statements, runId));
     this.reads = new ReadGroups((runId, names) => this.readSome(runId, names));
     const table = session.schema.name('turns');
     const columns = TURN_COLUMNS.join(', ');
@@ -56,7 +56,7 @@ export class CassandraJournal {
     const write = async () => {
       for (const piece of pieces) {
         const rows = piece.map((value) => valueStatement(this.valueCql, runId, value, stamp));
-        await this.session.batch('writing values ahead of a turn', rows);
+        await this.session.batch('writing values ahead of a turn', rows, runId);
       }
     };
     await Promise.all(Array.from({ length: PIECES_AT_ONCE }, write));

@@ -94,7 +94,8 @@ export class CassandraRunStore implements RunStore {
 
   async create(run: RunRecord, first: StatusWrite): Promise<void> {
     await this.index.add(run.runId, run.createdAt, run.blueprintId);
-    await this.session.batch('accepting a run', [this.runs.creation(run), this.statuses.statement(first)]);
+    const rows = [this.runs.creation(run), this.statuses.statement(first)];
+    await this.session.batch('accepting a run', rows, run.runId);
   }
 
   async run(runId: string): Promise<RunRecord | undefined> {

@@ -5,6 +5,7 @@ import { isUndecided, translated } from './cassandra-errors.js';
 import type { CassandraSchema } from './cassandra-schema.js';
 import { InFlightLimit } from './in-flight-limit.js';
 import { PreparedBatches } from './prepared-batches.js';
+import { RunTokens } from './run-tokens.js';
 
 /** Four times what keeps a node busy; a connection of the driver takes 2048. */
 const MOST_IN_FLIGHT = 256;
@@ -26,6 +27,7 @@ export interface Statement {
 export class CassandraSession {
   private readonly limit = new InFlightLimit(MOST_IN_FLIGHT);
   private readonly prepared = new PreparedBatches();
+  private readonly tokens: RunTokens;
   private readonly takesBigInt: boolean;
   private readonly options: QueryOptions;
   private readonly batchOptions: QueryOptions;
@@ -37,6 +39,7 @@ export class CassandraSession {
   ) {
     const { client, consistency, serialConsistency, readTimeoutMs } = connection;
     const { options } = client as unknown as { options?: ClientOptions };
+    this.tokens = new RunTokens(client);
     this.takesBigInt = options?.encoding?.useBigIntAsLong ?? false;
     this.options = { prepare: true, isIdempotent: true, consistency, serialConsistency, readTimeout: readTimeoutMs };
     this.batchOptions = { ...this.options, logged: true };
@@ -123,11 +126,17 @@ export class CassandraSession {
     return rows;
   }
 
-  /** Statements of one partition, applied as one or not at all. */
-  async batch(operation: string, statements: readonly Statement[]): Promise<void> {
+  /**
+   * Statements of one partition, applied as one or not at all.
+   * @param runId whose partition it is, if it is that of a run
+   */
+  async batch(operation: string, statements: readonly Statement[], runId?: string): Promise<void> {
     const whole = this.prepared.of(statements);
     if (whole) {
-      await this.execute(operation, whole.query, whole.params);
+      const token = runId === undefined ? undefined : this.tokens.of(runId);
+      // the driver takes tokens, which its types leave out
+      const options = token ? { routingKey: token as unknown as Buffer, ...this.options } : this.options;
+      await this.execute(operation, whole.query, whole.params, options);
       return;
     }
     const client = this.open();

@@ -59,7 +59,7 @@ export class CassandraValues {
     if (values.length === 0) return;
     const stampOfAll = this.session.stamp(stamp);
     const statements = values.map((value) => valueStatement(this.insertCql, runId, value, stampOfAll));
-    await this.session.batch('writing context values', statements);
+    await this.session.batch('writing context values', statements, runId);
   }
 }
 

@@ -25,7 +25,7 @@ export class WriteGroups {
   /** How many of each partition have no answer yet. */
   private readonly underWay = new Map<string, number>();
 
-  constructor(private readonly write: (statements: readonly Statement[]) => Promise<void>) {}
+  constructor(private readonly write: (statements: readonly Statement[], partition: string) => Promise<void>) {}
 
   /** @throws what `write` throws for these statements */
   async add(partition: string, statements: readonly Statement[]): Promise<void> {
@@ -45,7 +45,7 @@ export class WriteGroups {
     } catch (error) {
       // what is refused for one has nothing to do with the others
       if (group.writes.length === 1 || error instanceof UnavailableError) throw error;
-      await this.write(statements);
+      await this.write(statements, partition);
     }
   }
 
@@ -66,7 +66,7 @@ export class WriteGroups {
     try {
       await gathered;
       if (this.open.get(partition)?.writes === writes) this.open.delete(partition);
-      await this.write(writes.length === 1 ? (writes[0] ?? []) : writes.flat());
+      await this.write(writes.length === 1 ? (writes[0] ?? []) : writes.flat(), partition);
     } finally {
       this.count(partition, -1);
     }

@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { PreparedBatches } from '../../../../src/drivers/cassandra/prepared-batches.js';
 
 const turn = (n: number) => ({ query: 'INSERT a', params: [n, `t${n}`] });
