@@ -64,6 +64,7 @@ export async function startWorker({ name }) {
   redis.defineCommand('settle', { numberOfKeys: 1, lua: SETTLE });
   const turns = `INSERT INTO ${name}.turns (runid, node_id, turn, fencing_token, status, action, worker, attempts, claims, started_at, ended_at, error, detail, output) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`;
   const values = `INSERT INTO ${name}.vals (runid, key, deleted, is_ref, value) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`;
+  const batch = `BEGIN BATCH ${turns}; ${values}; ${values}; APPLY BATCH`;
   const detail = JSON.stringify({ passes: [], taken: ['n1'], writes: [], inputsWritten: ['_inputs.n1'] });
   let run = 0;
   const hop = async (runId, i, output) => {
@@ -86,14 +87,9 @@ export async function startWorker({ name }) {
       detail,
       output,
     ];
-    await cassandra.batch(
-      [
-        { query: turns, params: [...row, stamp] },
-        { query: values, params: [runId, `_outputs.n${i}`, false, !inline, value, stamp] },
-        { query: values, params: [runId, `_inputs.n${i + 1}`, false, !inline, value, stamp] },
-      ],
-      { prepare: true, logged: true },
-    );
+    const outputRow = [runId, `_outputs.n${i}`, false, !inline, value, stamp];
+    const inputRow = [runId, `_inputs.n${i + 1}`, false, !inline, value, stamp];
+    await cassandra.execute(batch, [...row, stamp, ...outputRow, ...inputRow], { prepare: true });
     await redis.settle(`${name}:{${runId}}`, `n${i}\u001f1`, stamp, `n${i + 1}\u001f1`);
   };
   const whole = floorRuns(cassandra, redis, name);
