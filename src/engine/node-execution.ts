@@ -75,8 +75,19 @@ export interface TurnInfo {
   readonly attempt: number;
 }
 
-/** The context keys that a node's input is made of. */
-export function inputKeys(definition: NodeDefinition): string[] {
+const keysOfInputs = new WeakMap<NodeDefinition, readonly string[]>();
+
+/** The context keys that a node's input is made of, each once. */
+export function inputKeys(definition: NodeDefinition): readonly string[] {
+  let keys = keysOfInputs.get(definition);
+  if (!keys) {
+    keys = [...new Set(keysIn(definition))];
+    keysOfInputs.set(definition, keys);
+  }
+  return keys;
+}
+
+function keysIn(definition: NodeDefinition): string[] {
   const { inputs } = definition;
   const keys =
     inputs === undefined || inputs === ''

@@ -1,8 +1,7 @@
 import type { NodeResult } from 'flowcraft';
 import type { BlueprintPlan, PlanNode } from '../core/plan.js';
-import type { ActiveRun } from './active-run.js';
 import type { EdgeDecision } from './edge-decision.js';
-import type { ExecutionContext, FlowcraftRuntime } from './flowcraft-runtime.js';
+import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { RunContext } from './run-context.js';
 
 const known = new WeakMap<PlanNode, boolean>();
@@ -25,28 +24,41 @@ export function hasPlainEdges(plan: BlueprintPlan, nodeId: string, result: NodeR
   return isPlain;
 }
 
-/** Of a node that `hasPlainEdges`: writes what flowcraft writes, and says what it says to those who listen. */
-export async function takePlainEdges(
-  { runtime, isHeard }: FlowcraftRuntime,
-  { plan, executionId }: ActiveRun,
+/** Of a node that `hasPlainEdges`: writes what flowcraft writes. */
+export function takePlainEdges(
+  { nodes }: BlueprintPlan,
   nodeId: string,
   { output }: NodeResult<unknown>,
-  { state }: ExecutionContext,
   context: RunContext,
-): Promise<EdgeDecision> {
-  const taken = plan.nodes.get(nodeId)?.targets ?? [];
-  // flowcraft's own view of the context tells of each change
-  const seen = isHeard ? state.getContext() : context;
-  await seen.set(`_outputs.${nodeId}`, output);
-  await seen.set(nodeId, output);
+): EdgeDecision {
+  const taken = nodes.get(nodeId)?.targets ?? [];
+  context.put(`_outputs.${nodeId}`, output);
+  context.put(nodeId, output);
   const inputs = new Map<string, { isOutput: boolean }>();
   for (const target of taken) {
     const key = `_inputs.${target}`;
-    await seen.set(key, output);
+    context.put(key, output);
     inputs.set(key, { isOutput: true });
-    if (!isHeard) continue;
-    const payload = { sourceNode: nodeId, key, op: 'set' as const, value: output, executionId };
-    await runtime.eventBus.emit({ type: 'context:change', payload });
   }
   return { taken, inputs };
+}
+
+/** Tells those who listen of the changes, in the words of flowcraft, which tells of a new input twice. */
+export async function tellOfPlainEdges(
+  { runtime }: FlowcraftRuntime,
+  executionId: string,
+  nodeId: string,
+  { output }: NodeResult<unknown>,
+  { inputs }: EdgeDecision,
+): Promise<void> {
+  const tell = (sourceNode: string, key: string) =>
+    runtime.eventBus.emit({
+      type: 'context:change',
+      payload: { sourceNode, key, op: 'set', value: output, executionId },
+    });
+  for (const key of [`_outputs.${nodeId}`, nodeId]) await tell('unknown', key);
+  for (const key of inputs.keys()) {
+    await tell('unknown', key);
+    await tell(nodeId, key);
+  }
 }

@@ -70,6 +70,11 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async set(key: string, value: unknown): Promise<void> {
+    this.put(key, value);
+  }
+
+  /** @throws ContextKeyRefusedError */
+  put(key: string, value: unknown): void {
     assertContextKey(key, { runId: this.run.runId });
     if (isInternalKey(key)) {
       if (!(value instanceof EngineValue)) throw new ContextKeyRefusedError(key, { runId: this.run.runId });
@@ -98,8 +103,11 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
    * @param nodeId whose output is written with this turn, if it has one
    */
   async keepAliases(nodeId: string | undefined): Promise<void> {
-    const written = [...this.changes.keys()].flatMap((key) => aliasOf(key) ?? []);
-    const kept = written.filter((alias) => alias !== nodeId && !this.changes.has(alias));
+    const kept: string[] = [];
+    for (const key of this.changes.keys()) {
+      const alias = aliasOf(key);
+      if (alias !== undefined && alias !== nodeId && !this.changes.has(alias)) kept.push(alias);
+    }
     for (const alias of kept) {
       const text = await this.text(alias);
       this.changes.set(alias, text === undefined ? 'deleted' : { value: this.sources.codec.decode(text) });

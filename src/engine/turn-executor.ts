@@ -16,7 +16,7 @@ import type { LimitSettings } from './engine-options.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { executeNode, inputKeys, mayBeOverridden, type Executed, type Execution } from './node-execution.js';
-import { hasPlainEdges, takePlainEdges } from './plain-edges.js';
+import { hasPlainEdges, takePlainEdges, tellOfPlainEdges } from './plain-edges.js';
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
 import { endingWrite, isRefusal, refusedOutcome } from './refused-outcome.js';
 import type { Grant } from './turn-claimer.js';
@@ -185,7 +185,7 @@ export class TurnExecutor {
     cause?: TurnWrite,
   ): Promise<void> {
     const { store, persistence } = this.sources;
-    const keys = [...new Set(inputKeys(definition))];
+    const keys = inputKeys(definition);
     const node = run.plan.nodes.get(definition.id);
     if (isStart(run, name) && keys.length === 1 && keys[0] === `_inputs.${name.nodeId}`) {
       await context.prime(keys, []); // its input, if any, is in the initial context
@@ -223,7 +223,9 @@ export class TurnExecutor {
         assertDynamicNodes(execution.result?.dynamicNodes, this.limits.maxFanOut, facts);
         const { result } = execution;
         if (result && hasPlainEdges(run.plan, definition.id, result)) {
-          edges = await takePlainEdges(this.flowcraft, run, definition.id, result, within, context);
+          edges = takePlainEdges(run.plan, definition.id, result, context);
+          if (this.flowcraft.isHeard)
+            await tellOfPlainEdges(this.flowcraft, run.executionId, definition.id, result, edges);
         } else {
           if (result) await within.state.addCompletedNode(definition.id, result.output);
           const node = await this.added.deciding(run, definition);

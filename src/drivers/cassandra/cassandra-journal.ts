@@ -43,12 +43,12 @@ export class CassandraJournal {
   }
 
   /** In one mutation, since the rows have one partition key; what goes ahead is as many as it takes. */
-  async write({ runId, record, values, ahead }: TurnWrite): Promise<void> {
+  write({ runId, record, values, ahead }: TurnWrite): Promise<void> {
     const stamp = this.session.stamp(record.token);
-    if (ahead) await this.writeAhead(runId, ahead, stamp);
     const statements: Statement[] = [{ query: this.insertCql, params: turnParams(runId, record, stamp) }];
     for (const value of values) statements.push(valueStatement(this.valueCql, runId, value, stamp));
-    await this.writes.add(runId, statements);
+    if (!ahead) return this.writes.add(runId, statements);
+    return this.writeAhead(runId, ahead, stamp).then(() => this.writes.add(runId, statements));
   }
 
   private async writeAhead(runId: string, values: readonly ValueWrite[], stamp: Stamp): Promise<void> {

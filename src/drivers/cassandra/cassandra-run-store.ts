@@ -72,17 +72,17 @@ export class CassandraRunStore implements RunStore {
   }
 
   /** @throws ConnectError after `connectTimeoutMs`; may then be called again */
-  async connect(): Promise<void> {
-    await this.connection.connect();
+  connect(): Promise<void> {
+    return this.connection.connect();
   }
 
   /** @throws SchemaMissingError, ConfigurationError if a table has another shape, UnavailableError */
-  async provision(): Promise<void> {
-    await this.provisioner.provision();
+  provision(): Promise<void> {
+    return this.provisioner.provision();
   }
 
-  async close(): Promise<void> {
-    await this.connection.close();
+  close(): Promise<void> {
+    return this.connection.close();
   }
 
   async accept(run: RunRecord): Promise<{ accepted: boolean; run: RunRecord }> {
@@ -98,21 +98,15 @@ export class CassandraRunStore implements RunStore {
     await this.session.batch('accepting a run', rows, run.runId);
   }
 
-  async run(runId: string): Promise<RunRecord | undefined> {
+  run(runId: string): Promise<RunRecord | undefined> {
     return this.runs.read(runId);
   }
 
-  async end(
-    runId: string,
-    status: EndStatus,
-    reason: string | undefined,
-    at: number,
-    retries?: number,
-  ): Promise<EndAnswer> {
+  end(runId: string, status: EndStatus, reason: string | undefined, at: number, retries?: number): Promise<EndAnswer> {
     return this.runs.end(runId, status, reason, at, retries);
   }
 
-  async reopen(
+  reopen(
     runId: string,
     retries: number,
     retry: RetryRecord,
@@ -121,94 +115,94 @@ export class CassandraRunStore implements RunStore {
   }
 
   /** Reaches back 30 days at most: older entries have expired. */
-  async list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
+  list(filter: RunFilter): Promise<{ runIds: string[]; cursor?: string }> {
     return this.index.list(filter);
   }
 
-  async turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined> {
+  turn(runId: string, nodeId: string, turn: string): Promise<TurnRecord | undefined> {
     return this.journal.turn(runId, nodeId, turn);
   }
 
-  async turns(runId: string, outputs = true): Promise<TurnRecord[]> {
+  turns(runId: string, outputs = true): Promise<TurnRecord[]> {
     return this.journal.turns(runId, outputs);
   }
 
   /** @throws WriteTooLargeError if all values of the turn together exceed what the server takes as one mutation */
-  async write(write: TurnWrite): Promise<void> {
-    await this.journal.write(write);
+  write(write: TurnWrite): Promise<void> {
+    return this.journal.write(write);
   }
 
-  async writeValues(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void> {
-    await this.contextValues.write(runId, values, stamp);
+  writeValues(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void> {
+    return this.contextValues.write(runId, values, stamp);
   }
 
-  async values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
+  values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
     return this.contextValues.some(runId, keys);
   }
 
   async allValues(runId: string): Promise<StoredValue[]>;
   async allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
-  async allValues(runId: string, most?: number): Promise<StoredValue[] | undefined> {
+  allValues(runId: string, most?: number): Promise<StoredValue[] | undefined> {
     return this.contextValues.all(runId, most);
   }
 
-  async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {
+  outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {
     return this.journal.outputs(runId, turns);
   }
 
-  async writeStatus(write: StatusWrite): Promise<void> {
-    await this.statuses.write(write);
+  writeStatus(write: StatusWrite): Promise<void> {
+    return this.statuses.write(write);
   }
 
-  async status(runId: string): Promise<StatusRow | undefined> {
+  status(runId: string): Promise<StatusRow | undefined> {
     return this.statuses.read(runId);
   }
 
-  async touchStatus(runId: string, stamp: number, at: number): Promise<void> {
-    await this.statuses.touch(runId, stamp, at);
+  touchStatus(runId: string, stamp: number, at: number): Promise<void> {
+    return this.statuses.touch(runId, stamp, at);
   }
 
-  async foreign(runId: string): Promise<ForeignRun | undefined> {
+  foreign(runId: string): Promise<ForeignRun | undefined> {
     return this.statuses.foreign(runId);
   }
 
-  async markRedriven(topic: string, marks: readonly RedriveMark[]): Promise<void> {
-    await this.redrives.mark(topic, marks);
+  markRedriven(topic: string, marks: readonly RedriveMark[]): Promise<void> {
+    return this.redrives.mark(topic, marks);
   }
 
-  async redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]> {
+  redriven(topic: string, partition: number, from: bigint, to: bigint): Promise<RedriveMark[]> {
     return this.redrives.read(topic, partition, from, to);
   }
 
-  async addWebhook(hook: WebhookRecord): Promise<void> {
-    await this.webhooks.add(hook);
+  addWebhook(hook: WebhookRecord): Promise<void> {
+    return this.webhooks.add(hook);
   }
 
-  async webhook(hash: string): Promise<StoredWebhook | undefined> {
+  webhook(hash: string): Promise<StoredWebhook | undefined> {
     return this.webhooks.read(hash);
   }
 
-  async useWebhook(hook: WebhookRecord): Promise<void> {
-    await this.webhooks.use(hook);
+  useWebhook(hook: WebhookRecord): Promise<void> {
+    return this.webhooks.use(hook);
   }
 
-  async keepCall(call: WebhookCall): Promise<boolean> {
+  keepCall(call: WebhookCall): Promise<boolean> {
     return this.webhooks.keepCall(call);
   }
 
-  async keptCall(runId: string, turn: TurnName): Promise<WebhookCall | undefined> {
+  keptCall(runId: string, turn: TurnName): Promise<WebhookCall | undefined> {
     return this.webhooks.keptCall(runId, turn);
   }
 
-  async dropCall(call: WebhookCall): Promise<void> {
-    await this.webhooks.dropCall(call);
+  dropCall(call: WebhookCall): Promise<void> {
+    return this.webhooks.dropCall(call);
   }
 
-  async saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {
-    await this.blueprints.save(hash, blueprint);
+  saveBlueprint(hash: string, blueprint: WorkflowBlueprint): Promise<void> {
+    return this.blueprints.save(hash, blueprint);
   }
 
-  async blueprint(blueprintId: string, hash: string): Promise<WorkflowBlueprint | undefined> {
+  blueprint(blueprintId: string, hash: string): Promise<WorkflowBlueprint | undefined> {
     return this.blueprints.read(blueprintId, hash);
   }
 

@@ -130,15 +130,16 @@ export class CassandraSession {
    * Statements of one partition, applied as one or not at all.
    * @param runId whose partition it is, if it is that of a run
    */
-  async batch(operation: string, statements: readonly Statement[], runId?: string): Promise<void> {
+  batch(operation: string, statements: readonly Statement[], runId?: string): Promise<unknown> {
     const whole = this.prepared.of(statements);
-    if (whole) {
-      const token = runId === undefined ? undefined : this.tokens.of(runId);
-      // the driver takes tokens, which its types leave out
-      const options = token ? { routingKey: token as unknown as Buffer, ...this.options } : this.options;
-      await this.execute(operation, whole.query, whole.params, options);
-      return;
-    }
+    if (!whole) return this.gathered(operation, statements);
+    const token = runId === undefined ? undefined : this.tokens.of(runId);
+    // the driver takes tokens, which its types leave out
+    const options = token ? { routingKey: token as unknown as Buffer, ...this.options } : this.options;
+    return this.execute(operation, whole.query, whole.params, options);
+  }
+
+  private async gathered(operation: string, statements: readonly Statement[]): Promise<void> {
     const client = this.open();
     const place = this.limit.enter();
     if (place) await place;

@@ -25,7 +25,7 @@ export class WriteGroups {
   /** How many of each partition have no answer yet. */
   private readonly underWay = new Map<string, number>();
 
-  constructor(private readonly write: (statements: readonly Statement[], partition: string) => Promise<void>) {}
+  constructor(private readonly write: (statements: readonly Statement[], partition: string) => Promise<unknown>) {}
 
   /** @throws what `write` throws for these statements */
   async add(partition: string, statements: readonly Statement[]): Promise<void> {

@@ -103,9 +103,12 @@ export class SealedRunStore implements RunStore {
     return this.read(() => records.map((record) => openTurn(this.cipher, runId, record)));
   }
 
-  async write(write: TurnWrite): Promise<void> {
+  write(write: TurnWrite): Promise<void> {
+    return this.cipher.isOn ? this.writeSealed(write) : this.inner.write(write);
+  }
+
+  private async writeSealed(write: TurnWrite): Promise<void> {
     const { cipher } = this;
-    if (!cipher.isOn) return this.inner.write(write);
     const { runId, record, values, ahead, ...others } = write;
     const sealed = (list: readonly ValueWrite[]) => list.map((value) => sealValue(cipher, runId, value));
     await this.inner.write({
