@@ -209,14 +209,12 @@ export class TurnProcessor {
     return row && row.token > token ? row.token : undefined;
   }
 
-  private async settle(run: ActiveRun, record: TurnRecord, grant: Grant, reserved: Reservation): Promise<SettleAnswer> {
-    try {
-      const { token, origin } = grant;
-      return await this.parts.settler.settle(run, record, { token, origin, claim: reserved.size });
-    } catch (error) {
+  private settle(run: ActiveRun, record: TurnRecord, grant: Grant, reserved: Reservation): Promise<SettleAnswer> {
+    const { token, origin } = grant;
+    return this.parts.settler.settle(run, record, { token, origin, claim: reserved.size }).catch((error: unknown) => {
       reserved.cancel();
       throw error;
-    }
+    });
   }
 
   /** After an accepted settle: what fired continues here, or elsewhere by its message; the run may have ended. */
@@ -256,12 +254,13 @@ export class TurnProcessor {
     const { passes, origin } = fired;
     const grant: Grant = { token, passes, claims: 1, askedAt, ...(origin ? { origin } : {}) };
     const certain = { grant, cause: hasOnlyCause(run.plan, fired.node) ? cause : undefined };
-    const drive = async (flight: Flight) => {
-      const isCertain = permitSince !== undefined || (await this.parts.ahead.permit(run, fired, token));
-      const continued = isCertain ? { continued: certain } : {};
-      return this.drive(run, name, flight, { hasMessage: false, permitSince, ...continued });
-    };
-    this.underWay.goOn(keyOf(run, name), { anchor, run, ready: fired }, drive);
+    const drive = (flight: Flight, isCertain: boolean) =>
+      this.drive(run, name, flight, { hasMessage: false, permitSince, ...(isCertain ? { continued: certain } : {}) });
+    this.underWay.goOn(keyOf(run, name), { anchor, run, ready: fired }, (flight) =>
+      permitSince === undefined
+        ? this.parts.ahead.permit(run, fired, token).then((isCertain) => drive(flight, isCertain))
+        : drive(flight, true),
+    );
   }
 
   /** The message of a node that waits: whoever settled it may not have come to say so. */

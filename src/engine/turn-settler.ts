@@ -25,18 +25,16 @@ export class TurnSettler {
     { token, origin, claim = 0 }: { token: number; origin?: Origin | undefined; claim?: number },
   ): Promise<SettleAnswer> {
     const { runId } = run;
-    const request = {
-      token,
-      worker: this.worker,
-      leaseMs: this.options.worker.leaseMs,
-      claim,
-      maxTurns: this.options.limits.maxTurnsPerRun,
-      ...this.settlements.of(run.plan, record, origin),
-    };
-    return this.persistence.until(() => this.ledger.settle(runId, request), {
-      runId,
-      nodeId: record.nodeId,
-      turn: record.turn,
-    });
+    const { nodeId, turn } = record;
+    const ask = () =>
+      this.ledger.settle(runId, {
+        token,
+        worker: this.worker,
+        leaseMs: this.options.worker.leaseMs,
+        claim,
+        maxTurns: this.options.limits.maxTurnsPerRun,
+        ...this.settlements.of(run.plan, record, origin),
+      });
+    return this.persistence.until(ask, { runId, nodeId, turn });
   }
 }

@@ -28,7 +28,7 @@ export class WriteGroups {
   constructor(private readonly write: (statements: readonly Statement[], partition: string) => Promise<unknown>) {}
 
   /** @throws what `write` throws for these statements */
-  async add(partition: string, statements: readonly Statement[]): Promise<void> {
+  add(partition: string, statements: readonly Statement[]): Promise<void> {
     const characters = charactersIn(statements);
     let group = this.open.get(partition);
     if (
@@ -40,13 +40,12 @@ export class WriteGroups {
     group.writes.push(statements);
     group.statements += statements.length;
     group.characters += characters;
-    try {
-      await group.end;
-    } catch (error) {
+    const { writes, end } = group;
+    return end.catch(async (error: unknown) => {
       // what is refused for one has nothing to do with the others
-      if (group.writes.length === 1 || error instanceof UnavailableError) throw error;
+      if (writes.length === 1 || error instanceof UnavailableError) throw error;
       await this.write(statements, partition);
-    }
+    });
   }
 
   private begin(partition: string): Group {

@@ -94,12 +94,12 @@ export class RedisLedger implements Ledger {
     return (await this.script('renew', key, node, turn, worker, token, leaseMs, this.runTtlMs)) as RenewAnswer;
   }
 
-  async settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
+  settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
     const { token, worker, leaseMs, claim, maxTurns } = request;
     const { text, straight } = this.encode(request);
     const key = this.keys.run(runId);
     const args = [text, token, worker, leaseMs, claim, maxTurns, this.runTtlMs, ...straight];
-    return decodeSettle(await this.script('settle', key, ...args));
+    return this.script('settle', key, ...args).then(decodeSettle);
   }
 
   private encode({ settlement, isShared }: SettleRequest): Encoded {
