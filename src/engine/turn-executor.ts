@@ -115,7 +115,9 @@ export class TurnExecutor {
       });
       if (signal.aborted) return undefined;
       const write = await this.ended(run, definition, executed, context, facts(executed.attempts), gather);
-      return { write, hasRead: context.hasRead, inTime: () => this.clock.now() < claim.validUntil };
+      // it is not renewed any more, and need not be kept until the write is made
+      const { validUntil } = claim;
+      return { write, hasRead: context.hasRead, inTime: () => this.clock.now() < validUntil };
     } finally {
       this.leases.release(claim);
     }
