@@ -24,12 +24,15 @@ export function isRefusedKey(key: string): boolean {
 /** Longer ids would not fit into a job. */
 const LONGEST_NODE_ID = 512;
 const UNPRINTABLE = /[\u0000-\u001f]/; // eslint-disable-line no-control-regex -- these separate the parts of ledger fields
+/** Half of a character: no server stores it as it is, so two such ids would become one. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Why this cannot be the id of a node, as in "has the id ..."; undefined if it can. */
 export function nodeIdProblem(id: unknown): string | undefined {
   if (typeof id !== 'string' || id === '') return 'has no id';
   if (id.length > LONGEST_NODE_ID) return `has an id of more than ${LONGEST_NODE_ID} characters`;
   if (UNPRINTABLE.test(id)) return 'has an id that holds control characters';
+  if (LONE_SURROGATE.test(id)) return 'has an id that holds half of a character (a lone surrogate)';
   // an output is also a context key
   if (isRefusedKey(id)) return `has the id '${id}', which could change prototypes`;
   return undefined;

@@ -115,7 +115,7 @@ export class TurnExecutor {
       });
       if (signal.aborted) return undefined;
       const write = await this.ended(run, definition, executed, context, facts(executed.attempts), gather);
-      // it is not renewed any more, and need not be kept until the write is made
+      // so that the claim with its signal need not be kept until the write is made
       const { validUntil } = claim;
       return { write, hasRead: context.hasRead, inTime: () => this.clock.now() < validUntil };
     } finally {
@@ -200,7 +200,7 @@ export class TurnExecutor {
         ? cause?.values.find((value) => value.key === keys[0])
         : undefined;
     if (cause && atHand) {
-      await context.prime(keys, [{ ...atHand, stamp: cause.record.token }]);
+      await context.prime(keys, [{ stamp: cause.record.token, ...atHand }]);
       return;
     }
     const wanted = [...new Set(keys.flatMap(lookupKeys))];

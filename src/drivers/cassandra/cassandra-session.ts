@@ -134,9 +134,14 @@ export class CassandraSession {
     const whole = this.prepared.of(statements);
     if (!whole) return this.gathered(operation, statements);
     const token = runId === undefined ? undefined : this.tokens.of(runId);
-    // the driver takes tokens, which its types leave out
-    const options = token ? { routingKey: token as unknown as Buffer, ...this.options } : this.options;
-    return this.execute(operation, whole.query, whole.params, options);
+    if (!token) return this.execute(operation, whole.query, whole.params);
+    return this.execute(operation, whole.query, whole.params, {
+      // of a batch over several tables the server names neither keyspace nor partition key to the driver
+      keyspace: this.schema.keyspace,
+      // the driver takes tokens, which its types leave out
+      routingKey: token as unknown as Buffer,
+      ...this.options,
+    });
   }
 
   private async gathered(operation: string, statements: readonly Statement[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import { setImmediate } from 'node:timers';
 
 /**
@@ -6,7 +7,7 @@ import { setImmediate } from 'node:timers';
  */
 export function endOfMoment(): Promise<void> {
   moment ??= new Promise((resolve) =>
-    process.nextTick(() => {
+    nextTick(() => {
       moment = undefined;
       resolve();
     }),

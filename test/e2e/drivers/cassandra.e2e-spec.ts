@@ -39,6 +39,40 @@ describe('runs', () => {
   });
 });
 
+describe('the rows of a turn', () => {
+  it('are sent to a node that has them, where the cluster has several', async () => {
+    const { client } = store.connection;
+    const { loadBalancing } = (client as unknown as { options: { policies: { loadBalancing: QueryPlanner } } }).options
+      .policies;
+    const asked: unknown[] = [];
+    const plan = loadBalancing.newQueryPlan.bind(loadBalancing);
+    loadBalancing.newQueryPlan = (keyspace, options, callback) => {
+      asked.push([options?.getKeyspace(), options?.getRoutingKey()]);
+      plan(keyspace, options, callback);
+    };
+    const hosts = client.hosts.values();
+    client.hosts.values = () => [...hosts, ...hosts];
+    const runId = newRun();
+    try {
+      const values = [{ key: 'a', value: '1' }];
+      await store.write({ runId, record: turnRecord('n', { output: '1' }), values });
+    } finally {
+      Reflect.deleteProperty(client.hosts, 'values');
+      Reflect.deleteProperty(loadBalancing, 'newQueryPlan');
+    }
+    expect(asked).toContainEqual([fixture.keyspace, client.metadata.newToken(Buffer.from(runId))]);
+    expect(await store.turn(runId, 'n', '1')).toMatchObject({ output: '1' });
+  });
+});
+
+interface QueryPlanner {
+  newQueryPlan(
+    keyspace: string,
+    options: { getKeyspace(): unknown; getRoutingKey(): unknown } | null,
+    callback: (error: Error | null, plan: Iterator<unknown>) => void,
+  ): void;
+}
+
 describe('the list of runs', () => {
   it('gives runs newest first, in pages, over the border of days', async () => {
     const other = await fixture.ready({ keyspace: `${fixture.keyspace}_l` });

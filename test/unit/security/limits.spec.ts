@@ -86,6 +86,7 @@ describe('a node fails with a coded error that', () => {
     ['without an id', [{ uses: 'a' }]],
     ['without uses', [{ id: 'd' }]],
     ['with control characters in its id', [{ id: 'd\u001f1', uses: 'a' }]],
+    ['with half of a character in its id', [{ id: 'd\ud800', uses: 'a' }]],
     ['with an id that no job can hold', [{ id: 'd'.repeat(513), uses: 'a' }]],
     ['that is nothing', [null]],
     ['with params that are no JSON', [{ id: 'd', uses: 'a', params: { big: 1n } }]],
