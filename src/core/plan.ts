@@ -38,6 +38,8 @@ export interface PlanNode {
   readonly fallback: string | undefined;
   /** The nodes that this one stands in for when they fail, directly or as the fallback of their fallback. */
   readonly rescues: readonly string[];
+  /** Some of its edges lead somewhere, none of them decides anything, and it inherits none from a node that it stands in for. */
+  readonly hasPlainEdges: boolean;
   readonly hasConditionalEntry: boolean;
   /** The `settled` joins that this node may lead to. */
   readonly leads: readonly Lead[];
@@ -64,6 +66,10 @@ export interface BlueprintPlan {
 
 /** Deeper parameters are no parameters that anybody wrote. */
 const MAX_DEPTH = 200;
+
+function isPlain({ action, condition, transform }: EdgeDefinition): boolean {
+  return !action && !condition && transform === undefined;
+}
 
 /**
  * Computes the plan of a blueprint.
@@ -102,6 +108,8 @@ export function planBlueprint(raw: WorkflowBlueprint, maxNodes = Infinity): Blue
     const { id } = definition;
     const into = incoming.get(id) ?? [];
     const edges = outgoing.get(id) ?? [];
+    const targets = distinct(edges.map((e) => e.target)).filter((target) => ids.has(target));
+    const rescues = rescuedBy(id, blueprint.nodes);
     vertices.push({
       id,
       definition,
@@ -110,10 +118,11 @@ export function planBlueprint(raw: WorkflowBlueprint, maxNodes = Infinity): Blue
       loops: loopsAround(id, bodies),
       body: bodies.get(id) ?? EMPTY,
       predecessors: distinct(into.map((e) => e.source)),
-      targets: distinct(edges.map((e) => e.target)).filter((target) => ids.has(target)),
+      targets,
       edges,
       fallback: definition.config?.fallback,
-      rescues: rescuedBy(id, blueprint.nodes),
+      rescues,
+      hasPlainEdges: targets.length > 0 && rescues.length === 0 && edges.every(isPlain),
       hasConditionalEntry: into.some((e) => e.condition !== undefined && e.condition !== ''),
     });
   }

@@ -1,10 +1,8 @@
 import type { NodeResult } from 'flowcraft';
-import type { BlueprintPlan, PlanNode } from '../core/plan.js';
+import type { BlueprintPlan } from '../core/plan.js';
 import type { EdgeDecision } from './edge-decision.js';
 import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { RunContext } from './run-context.js';
-
-const known = new WeakMap<PlanNode, boolean>();
 
 /**
  * The edges out of most nodes bear no action, condition or transform: all of them are taken, and each target gets the
@@ -14,14 +12,7 @@ const known = new WeakMap<PlanNode, boolean>();
 export function hasPlainEdges(plan: BlueprintPlan, nodeId: string, result: NodeResult): boolean {
   const node = plan.nodes.get(nodeId);
   if (!node || plan.edgesOfAdded.size > 0 || result.action || (result.dynamicNodes ?? []).length > 0) return false;
-  let isPlain = known.get(node);
-  if (isPlain === undefined) {
-    const decidesNothing = node.edges.every((edge) => !edge.action && !edge.condition && edge.transform === undefined);
-    // where no target exists, flowcraft finds no edge to take
-    isPlain = decidesNothing && node.rescues.length === 0 && node.targets.length > 0;
-    known.set(node, isPlain);
-  }
-  return isPlain;
+  return node.hasPlainEdges;
 }
 
 /** Of a node that `hasPlainEdges`: writes what flowcraft writes. */

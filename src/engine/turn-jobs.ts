@@ -19,7 +19,6 @@ export async function publishTurns(
   turns: readonly ReadyTurn[],
   areHere = false,
 ): Promise<void> {
-  if (turns.length === 0) return;
   const { runId } = run;
   await Promise.all(
     turns.map((ready) => {

@@ -1,4 +1,4 @@
-import type { ClientOptions, QueryOptions, types } from 'cassandra-driver';
+import type { Client, ClientOptions, QueryOptions, types } from 'cassandra-driver';
 import { IllegalStateError, UnavailableError } from '../../core/errors.js';
 import type { CassandraConnection } from './cassandra-client.js';
 import { isUndecided, translated } from './cassandra-errors.js';
@@ -53,22 +53,13 @@ export class CassandraSession {
   }
 
   /** @param operation completes "Cassandra is not available for ..." */
-  async execute(
+  execute(
     operation: string,
     query: string,
     params: readonly unknown[],
     options: QueryOptions = this.options,
   ): Promise<types.ResultSet> {
-    const client = this.open();
-    const place = this.limit.enter();
-    if (place) await place;
-    try {
-      return await client.execute(query, params as unknown[], options);
-    } catch (error) {
-      throw translated(error, operation, this.schema);
-    } finally {
-      this.limit.leave();
-    }
+    return this.send(operation, (client) => client.execute(query, params as unknown[], options));
   }
 
   /** Executes a lightweight transaction, which must recognise an earlier try of its own. */
@@ -132,7 +123,11 @@ export class CassandraSession {
    */
   batch(operation: string, statements: readonly Statement[], runId?: string): Promise<unknown> {
     const whole = this.prepared.of(statements);
-    if (!whole) return this.gathered(operation, statements);
+    if (!whole) {
+      // the driver only reads what it is given
+      const queries = statements as { query: string; params: unknown[] }[];
+      return this.send(operation, (client) => client.batch(queries, this.batchOptions));
+    }
     const token = runId === undefined ? undefined : this.tokens.of(runId);
     if (!token) return this.execute(operation, whole.query, whole.params);
     return this.execute(operation, whole.query, whole.params, {
@@ -144,13 +139,12 @@ export class CassandraSession {
     });
   }
 
-  private async gathered(operation: string, statements: readonly Statement[]): Promise<void> {
+  private async send<T>(operation: string, statement: (client: Client) => Promise<T>): Promise<T> {
     const client = this.open();
     const place = this.limit.enter();
     if (place) await place;
     try {
-      // the driver only reads what it is given
-      await client.batch(statements as { query: string; params: unknown[] }[], this.batchOptions);
+      return await statement(client);
     } catch (error) {
       throw translated(error, operation, this.schema);
     } finally {
