@@ -16,7 +16,7 @@ import type { TurnName } from './run.js';
 export interface ContextRow {
   readonly key: string;
   readonly stamp: number;
-  /** Serialized; absent for a reference and for a deleted key. */
+  /** Serialized; absent for a deleted key, and for a reference unless its output was read with it. */
   readonly value?: string;
   /** The value is the output of this turn. */
   readonly ref?: TurnName;
@@ -118,6 +118,6 @@ function isOver(row: ContextRow, other: ContextRow): boolean {
 
 function contentOf(row: ContextRow): Resolved | undefined {
   if (row.deleted) return undefined;
-  if (row.ref) return { ref: row.ref };
-  return row.value === undefined ? undefined : { value: row.value };
+  if (row.value !== undefined) return { value: row.value };
+  return row.ref && { ref: row.ref };
 }

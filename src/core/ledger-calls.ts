@@ -70,6 +70,8 @@ export interface RunCounts {
   readonly tooManyTurnsAt?: string;
   /** The highest token granted in this run so far. */
   readonly token: number;
+  /** How many turns became ready so far, without those that a batch or a node adds in one round. */
+  readonly turns: number;
 }
 
 export type SettleAnswer =

@@ -220,6 +220,7 @@ export class LedgerState extends LedgerFields {
       unsent: Number(this.get('j') ?? 0),
       ...(tooManyTurnsAt === undefined ? {} : { tooManyTurnsAt }),
       token: Number(this.get('t') ?? 0),
+      turns: Number(this.get('q') ?? 0),
     };
   }
 

@@ -1,5 +1,6 @@
 import { ITEM_KEY_PREFIX } from './batch.js';
 import type { ContextRow } from './context-view.js';
+import { rewritten } from './given-values.js';
 import { byToken, keysOf, type TurnRecord } from './run.js';
 
 /** A row of the journal under its new token, and the values to be written again with it. */
@@ -29,8 +30,8 @@ export function restamp(
   const ordered = placed.map(({ row }) => row);
   const values = valuesByRow(placed, stored);
   return ordered.map((row, i) => {
-    const record = { ...row, token: first + i };
-    const own = (values.get(row) ?? []).filter((value) => !isUnderOutput(value, row));
+    const kept = (values.get(row) ?? []).filter((value) => !isUnderOutput(value, row));
+    const { record, values: own } = rewritten({ ...row, token: first + i }, kept);
     const ahead = own.filter(({ key }) => key.startsWith(ITEM_KEY_PREFIX));
     if (ahead.length === 0) return { record, values: own };
     return { record, values: own.filter(({ key }) => !key.startsWith(ITEM_KEY_PREFIX)), ahead };

@@ -134,6 +134,8 @@ export interface TurnRecord {
   readonly writes: readonly string[];
   /** The context keys `_inputs.<target>` that this turn wrote. */
   readonly inputsWritten: readonly string[];
+  /** The context keys that hold the output of this row and have no value of their own. */
+  readonly gives?: readonly string[];
   readonly error?: ErrorRecord;
   readonly awaiting?: AwaitingDetails;
   readonly worker: string;

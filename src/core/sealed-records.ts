@@ -11,7 +11,7 @@ import type { WebhookCall } from './webhook.js';
  */
 
 /** A context value, as it is read or written. */
-type Value = Pick<ContextRow, 'key' | 'value'>;
+type Value = Pick<ContextRow, 'key' | 'value' | 'ref'>;
 
 export function sealRun(cipher: ValueCipher, run: RunRecord): RunRecord {
   if (!cipher.isOn) return run;
@@ -33,7 +33,8 @@ export function sealValue<T extends Value>(cipher: ValueCipher, runId: string, v
 
 export function openValue<T extends Value>(cipher: ValueCipher, runId: string, value: T): T {
   if (value.value === undefined) return value;
-  const text = cipher.decrypt(valueCell(runId, value), value.value);
+  const cell = value.ref ? cellOf(runId, value.ref)('output') : valueCell(runId, value);
+  const text = cipher.decrypt(cell, value.value);
   return text === value.value ? value : { ...value, value: text };
 }
 

@@ -43,6 +43,7 @@ import { ChildRuns } from './child-runs.js';
 import { WaitingTurns } from './waiting-turns.js';
 import type { ContextSources } from './run-context.js';
 import { RunEnder } from './run-ender.js';
+import { SettledHere } from './settled-here.js';
 import { RunStarter } from './run-starter.js';
 import { RunTimers } from './run-timers.js';
 import { RunWaiter } from './run-waiter.js';
@@ -134,7 +135,19 @@ export class Engine {
     this.runs = new ActiveRuns(store, this.catalog, codec, maxContextBytes, clock);
     const { runs } = this;
     const sources: ContextSources = { store, runs, codec, persistence };
-    this.finisher = new Finisher(store, ledger, signals, persistence, clock, logger, flowcraft, sources, options);
+    const settled = new SettledHere();
+    this.finisher = new Finisher(
+      store,
+      ledger,
+      signals,
+      persistence,
+      clock,
+      logger,
+      flowcraft,
+      sources,
+      settled,
+      options,
+    );
     const { finisher } = this;
     const rebuilder = new Rebuilder({
       ledger,
@@ -258,6 +271,7 @@ export class Engine {
       settler,
       rebuilder,
       finisher,
+      settled,
       unsent,
       activity,
       persistence,

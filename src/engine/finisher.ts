@@ -16,6 +16,7 @@ import type { FlowcraftRuntime } from './flowcraft-runtime.js';
 import type { Persistence } from './persistence.js';
 import { RunContext, type ContextSources } from './run-context.js';
 import { errorsOf, reasonOf, runawayIn, summaryOf, type NodeError } from './run-failure.js';
+import type { SettledHere } from './settled-here.js';
 
 export type { NodeError } from './run-failure.js';
 
@@ -23,6 +24,8 @@ interface Ending {
   readonly stamp: number;
   readonly hasErrors?: boolean;
   readonly isCutShort?: boolean;
+  /** How many turns the run has had, if that is known. */
+  readonly turns?: number;
 }
 
 /** Ends runs that have no more work, and says so. Every step is safe to repeat; the last one closes the ledger. */
@@ -46,6 +49,7 @@ export class Finisher {
     private readonly logger: Logger,
     private readonly flowcraft: FlowcraftRuntime,
     private readonly sources: ContextSources,
+    private readonly settled: SettledHere,
     private readonly options: EngineOptions,
   ) {}
 
@@ -74,7 +78,11 @@ export class Finisher {
       return;
     }
     const status = endsAtOnce || (counts.failed && !counts.rescued) ? 'failed' : 'completed';
-    await this.finishOnce(run, status, undefined, { stamp: counts.token + 1, hasErrors: counts.failed });
+    await this.finishOnce(run, status, undefined, {
+      stamp: counts.token + 1,
+      hasErrors: counts.failed,
+      turns: counts.turns,
+    });
   }
 
   private async finishOnce(
@@ -107,7 +115,7 @@ export class Finisher {
     run: ActiveRun,
     status: EndStatus,
     reason: string | undefined,
-    { stamp, hasErrors = status === 'failed', isCutShort = false }: Ending,
+    { stamp, hasErrors = status === 'failed', isCutShort = false, turns }: Ending,
   ): Promise<EndStatus | undefined> {
     const { runId } = run;
     let errors = hasErrors ? await this.errors(runId) : [];
@@ -128,7 +136,7 @@ export class Finisher {
     // read after the end: whoever then still writes that the run awaits or works has a lower stamp, or finds it ended
     const [now, result] = await Promise.all([
       this.persistence.until(() => this.ledger.now(), { runId }),
-      this.result(run, final, errors),
+      this.result(run, final, errors, final === 'completed' ? turns : undefined),
     ]);
     if (run.record.parent) await this.onChildEnd?.(run);
     // after all that others rely on, so that an ended status row says that nothing of this is left to do
@@ -150,6 +158,7 @@ export class Finisher {
       }),
       this.announce(runId, final),
     ]);
+    this.settled.forget(runId);
     for (const listener of this.listeners) listener(run, final, errors);
     if (final === 'failed') this.logger.warn(`Run failed: ${summaryOf(errors, finalReason)}`, { runId });
     else this.logger.debug(`Run ended: ${final}.`, { runId });
@@ -206,6 +215,7 @@ export class Finisher {
   /** Nothing is open, but some turns wait. For a subflow that works on, the run works on. */
   private async pause(run: ActiveRun, counts: RunCounts): Promise<void> {
     const { runId } = run;
+    this.settled.forget(runId);
     const rows = await this.persistence.until(() => this.store.turns(runId, false), { runId });
     const waiting = rows.filter((row) => row.status === 'awaiting');
     // a node that is tried again works on, and so does a subflow that is
@@ -266,11 +276,17 @@ export class Finisher {
     }
   }
 
-  private async result(run: ActiveRun, status: EndStatus, errors: readonly NodeError[]): Promise<string | undefined> {
+  private async result(
+    run: ActiveRun,
+    status: EndStatus,
+    errors: readonly NodeError[],
+    turns: number | undefined,
+  ): Promise<string | undefined> {
     if (status === 'cancelled') return JSON.stringify({ context: {}, serializedContext: '{}', status });
     const most = this.options.limits.maxResultBytes;
     const head = { status, ...(errors.length > 0 ? { errors } : {}) };
-    const texts = await new RunContext(run, this.sources).stored(most);
+    const rows = turns === undefined ? undefined : this.settled.all(run.runId, turns);
+    const texts = await new RunContext(run, this.sources).stored(most, rows);
     if (!texts) return JSON.stringify(head);
     const context = this.contextOf(run, texts);
     if (context === undefined) return JSON.stringify(head);

@@ -1,4 +1,5 @@
 import { chunksOf } from '../core/chunks.js';
+import { givenBy, newest } from '../core/given-values.js';
 import { journalOrder } from '../core/journal-order.js';
 import type { LedgerState } from '../core/ledger-state.js';
 import { replayJournal } from '../core/replay.js';
@@ -143,7 +144,7 @@ export class Rebuilder {
     const { store } = this.parts;
     for (;;) {
       const rows = await store.turns(runId);
-      const values = await store.allValues(runId);
+      const values = newest(await store.ownValues(runId), rows.flatMap(givenBy));
       const later = await store.turns(runId, false);
       const tokens = new Set(rows.map((row) => row.token));
       if (later.length === rows.length && later.every((row) => tokens.has(row.token))) return [rows, values];

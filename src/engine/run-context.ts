@@ -1,8 +1,9 @@
 import type { IAsyncContext, PatchOperation } from 'flowcraft';
 import { aliasOf, isInternalKey, lookupKeys, overlay, resolve, type Resolved } from '../core/context-view.js';
+import { charactersIn, givenBy, giversOf } from '../core/given-values.js';
 import { ContextKeyRefusedError } from '../core/errors.js';
 import { assertContextKey } from '../core/identifiers.js';
-import type { TurnName } from '../core/run.js';
+import type { TurnName, TurnRecord } from '../core/run.js';
 import type { ValueCodec } from '../core/value-codec.js';
 import type { RunStore, StoredValue } from '../ports/run-store.js';
 import type { ActiveRun, ActiveRuns } from './active-run.js';
@@ -52,7 +53,9 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   /** Reads several keys at once. */
   async prefetch(keys: readonly string[]): Promise<void> {
     const { store, persistence } = this.sources;
-    const rows = await persistence.until(() => store.values(this.run.runId, keys.flatMap(lookupKeys)));
+    const { runId, plan } = this.run;
+    const wanted = keys.flatMap(lookupKeys);
+    const rows = await persistence.until(() => store.values(runId, wanted, giversOf(plan, wanted)));
     await this.prime(keys, rows);
   }
 
@@ -126,9 +129,16 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     return Object.fromEntries(all);
   }
 
-  /** The texts of all values that are stored. Undefined if they have more characters than `most`: they are then not all read. */
-  async stored(most: number): Promise<ReadonlyMap<string, string> | undefined> {
-    return this.readWhole(most);
+  /**
+   * The texts of all values that are stored. Undefined if they have more characters than `most`: they are then not all read.
+   * @param rows those of all turns that the run has had, if they are at hand
+   */
+  async stored(most: number, rows?: readonly TurnRecord[]): Promise<ReadonlyMap<string, string> | undefined> {
+    const { store, persistence } = this.sources;
+    const given = rows?.flatMap(givenBy);
+    if (!given) return this.readWhole(most);
+    const own = await persistence.until(() => store.ownValues(this.run.runId));
+    return own.length > 0 || charactersIn(given) > most ? this.readWhole(most) : this.textsOf(given);
   }
 
   private async text(key: string): Promise<string | undefined> {
@@ -147,6 +157,10 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     const rows = await persistence.until(() => store.allValues(this.run.runId, most));
     if (!rows) return undefined;
     if (rows.length > 0) this.hasRead = true;
+    return this.textsOf(rows);
+  }
+
+  private async textsOf(rows: readonly StoredValue[]): Promise<Map<string, string>> {
     const resolved = overlay(rows, this.run.base);
     const texts = await this.texts([...resolved.values()]);
     const all = new Map<string, string>();

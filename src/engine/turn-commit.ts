@@ -1,5 +1,7 @@
 import type { NodeResult } from 'flowcraft';
 import { ITEM_KEY_PREFIX } from '../core/batch.js';
+import { givenOf, mayGive } from '../core/given-values.js';
+import type { BlueprintPlan } from '../core/plan.js';
 import type { ErrorRecord, TurnName, TurnRecord } from '../core/run.js';
 import { ContextTooLargeError } from '../core/limit-errors.js';
 import type { ValueCodec } from '../core/value-codec.js';
@@ -24,11 +26,12 @@ export interface TurnFacts extends TurnName {
 }
 
 /**
- * All that a settled turn writes, from what its node's code did. Nothing is written twice: a large output stands in the
- * journal row only, and context keys that equal it refer to it.
+ * All that a settled turn writes, from what its node's code did. Nothing is written twice: the output stands in the
+ * journal row, which names keys that hold it; where it may not, a value refers to a large output.
  * @throws ValueNotSerializableError, ValueTooLargeError, ValueTooDeepError, ContextTooLargeError
  */
 export function turnWrite(
+  plan: BlueprintPlan,
   facts: TurnFacts,
   execution: Execution,
   edges: EdgeDecision,
@@ -48,24 +51,27 @@ export function turnWrite(
       ? { key, value: output ?? codec.encode(undefined, key) }
       : { key, ref: { nodeId, turn } };
   const isWritten = hasOutput(execution);
-  if (isWritten) values.push(asOutput(`_outputs.${nodeId}`));
+  const ofOutput = isWritten ? [`_outputs.${nodeId}`] : [];
   for (const [key, change] of context.changes) {
     if (isWritten && outputKeys.includes(key)) continue;
     const input = edges.inputs.get(key);
     const goesAhead = key.startsWith(ITEM_KEY_PREFIX);
     if (!input && !goesAhead) writes.push(key);
     if (change === 'deleted') values.push({ key, deleted: true });
-    else if (input?.isOutput && output !== undefined) values.push(asOutput(key));
+    else if (input?.isOutput && output !== undefined) ofOutput.push(key);
     else {
       const value = codec.encode(change.value, `The context value '${key}' of node '${nodeId}'`, ids);
       (goesAhead ? ahead : values).push(value === output ? asOutput(key) : { key, value });
     }
   }
+  const gives = isWritten && output !== undefined && mayGive(plan, facts) ? givenOf(plan, nodeId, ofOutput) : [];
+  for (const key of ofOutput) if (!gives.includes(key)) values.push(asOutput(key));
   const record = recordOf(facts, {
     status: execution.status,
     taken: edges.taken,
     writes,
     inputsWritten: [...edges.inputs.keys()],
+    ...(gives.length > 0 ? { gives } : {}),
     ...(output === undefined ? {} : { output }),
     ...details(execution, edges),
   });

@@ -2,6 +2,7 @@ import type { NodeDefinition } from 'flowcraft';
 import { LRUCache } from 'lru-cache';
 import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
+import { giversOf, rewritten } from '../core/given-values.js';
 import { keysOf, type TurnName, type TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { retractionOf, tornRows } from '../core/torn-rows.js';
@@ -136,7 +137,7 @@ export class TurnExecutor {
   async adopt(run: ActiveRun, row: TurnRecord, token: number): Promise<TurnWrite | undefined> {
     const { store, persistence } = this.sources;
     const keys = keysOf(row);
-    const cells = await persistence.until(() => store.values(run.runId, keys), { runId: run.runId });
+    const cells = await persistence.until(() => store.values(run.runId, keys, [row.nodeId]), { runId: run.runId });
     const own = (key: string): StoredValue | undefined =>
       cells.find((cell) => cell.key === key && cell.stamp === row.token);
     if (keys.some((key) => own(key) === undefined)) {
@@ -155,7 +156,7 @@ export class TurnExecutor {
       const { stamp: _, ...value } = cell;
       return [value];
     });
-    return { runId: run.runId, record: { ...row, token }, values };
+    return { runId: run.runId, ...rewritten({ ...row, token }, values) };
   }
 
   /** What a waiting turn writes when what it waited for has come; `decide` may write to the context first. */
@@ -197,14 +198,15 @@ export class TurnExecutor {
     const hasOneWriter = !node || node.predecessors.length <= 1 || node.join === 'any';
     const atHand =
       keys.length === 1 && hasOneWriter && !mayBeOverridden(run, definition.id)
-        ? cause?.values.find((value) => value.key === keys[0])
+        ? cause && writtenAs(cause, keys[0])
         : undefined;
-    if (cause && atHand) {
-      await context.prime(keys, [{ stamp: cause.record.token, ...atHand }]);
+    if (atHand) {
+      await context.prime(keys, [atHand]);
       return;
     }
     const wanted = [...new Set(keys.flatMap(lookupKeys))];
-    const rows = await persistence.until(() => store.values(run.runId, wanted), { runId: run.runId });
+    const givers = giversOf(run.plan, wanted);
+    const rows = await persistence.until(() => store.values(run.runId, wanted, givers), { runId: run.runId });
     await context.prime(keys, rows);
   }
 
@@ -237,7 +239,7 @@ export class TurnExecutor {
         await within.state.addCompletedNode(definition.id, null);
       }
       await context.keepAliases(hasOutput(execution) ? definition.id : undefined);
-      return turnWrite(facts, execution, edges, context, this.sources.codec, this.limits.maxContextBytes);
+      return turnWrite(run.plan, facts, execution, edges, context, this.sources.codec, this.limits.maxContextBytes);
     } catch (error) {
       if (this.flowcraft.evaluator.hasThrown(error)) return endingWrite(facts, error as Error);
       if (!isRefusal(error)) throw error;
@@ -257,6 +259,14 @@ export class TurnExecutor {
     const isThere = fallback !== undefined && (await this.added.has(run, fallback));
     return refusedOutcome(facts, isThere ? fallback : undefined, error, encodedNull);
   }
+}
+
+/** What a turn has written under a key. */
+function writtenAs({ record, values }: TurnWrite, key: string | undefined): StoredValue | undefined {
+  const { token: stamp, output, gives } = record;
+  if (key !== undefined && output !== undefined && gives?.includes(key)) return { key, stamp, value: output };
+  const own = values.find((written) => written.key === key);
+  return own && { ...own, stamp };
 }
 
 /** A turn that nothing comes before, of a run that was not opened again with other values. */

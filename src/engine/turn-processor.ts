@@ -17,6 +17,7 @@ import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
 import type { Reservation, Reservations } from './reservations.js';
 import type { Claimed, Grant, TurnClaimer } from './turn-claimer.js';
+import type { SettledHere } from './settled-here.js';
 import type { TurnExecutor } from './turn-executor.js';
 import { publishTurns } from './turn-jobs.js';
 import type { TurnOutcomes } from './turn-outcome.js';
@@ -36,6 +37,7 @@ export interface ProcessorParts {
   readonly settler: TurnSettler;
   readonly rebuilder: Rebuilder;
   readonly finisher: Finisher;
+  readonly settled: SettledHere;
   readonly unsent: UnsentTurns;
   readonly activity: Activity;
   readonly persistence: Persistence;
@@ -179,6 +181,7 @@ export class TurnProcessor {
         answer = await this.settle(run, record, grant, reserved);
       }
       if (answer.kind === 'accepted') {
+        this.parts.settled.note(run, record);
         await this.advance(run, answer, permit, flight, { reserved, askedAt, fresh });
         // what followed it somewhere hung on the message that led here
         if (claimed.kind === 'settled' && answer.unsent > 0) await this.parts.unsent.send(run);

@@ -110,11 +110,16 @@ export interface RunStore {
   turns(runId: string, outputs?: boolean): Promise<TurnRecord[]>;
   write(write: TurnWrite): Promise<void>;
 
-  /** The stored rows of these keys; none for a key never written. */
-  values(runId: string, keys: readonly string[]): Promise<StoredValue[]>;
+  /**
+   * The values of these keys; none for a key never written.
+   * @param givers the nodes whose first turns may give what the keys hold (core/given-values.ts)
+   */
+  values(runId: string, keys: readonly string[], givers: readonly string[]): Promise<StoredValue[]>;
   allValues(runId: string): Promise<StoredValue[]>;
   /** Undefined if the values have more characters than `most`: no more than that is held in memory. */
   allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  /** Without what rows of the journal give: for a caller that has them. */
+  ownValues(runId: string): Promise<StoredValue[]>;
   /** Writes values that no turn wrote. All of them, or none. */
   writeValues(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void>;
   /** Outputs of settled turns, serialized; none for a turn without output. */

@@ -104,7 +104,7 @@ export function journalContract(store: () => RunStore): void {
         { key: 'only old', value: '1' },
       ]);
       expect(await store().turn(runId, 'a', '1')).toEqual(accepted);
-      expect(await store().values(runId, ['k'])).toEqual([{ key: 'k', stamp: stamp(2), value: '"new"' }]);
+      expect(await store().values(runId, ['k'], [])).toEqual([{ key: 'k', stamp: stamp(2), value: '"new"' }]);
     });
 
     it('is not changed by a repeated write', async () => {
@@ -156,9 +156,11 @@ export function journalContract(store: () => RunStore): void {
         { key: 'plain', stamp: stamp(1), value: '{"v":1}' },
       ];
       expect(byKey(await store().allValues(runId))).toEqual(expected);
-      expect(byKey(await store().values(runId, ['plain', 'gone', '_inputs.b', 'never', 'plain']))).toEqual(expected);
-      expect(await store().values(runId, ['never'])).toEqual([]);
-      expect(await store().values(runId, [])).toEqual([]);
+      expect(byKey(await store().values(runId, ['plain', 'gone', '_inputs.b', 'never', 'plain'], []))).toEqual(
+        expected,
+      );
+      expect(await store().values(runId, ['never'], [])).toEqual([]);
+      expect(await store().values(runId, [], [])).toEqual([]);
     });
 
     it('lets the highest stamp hold, key by key, in whatever order the writes arrive', async () => {
@@ -170,7 +172,7 @@ export function journalContract(store: () => RunStore): void {
         ]),
       );
       await Promise.all(writes);
-      expect(await store().values(runId, ['all'])).toEqual([{ key: 'all', stamp: stamp(5), value: '"5"' }]);
+      expect(await store().values(runId, ['all'], [])).toEqual([{ key: 'all', stamp: stamp(5), value: '"5"' }]);
       expect(await store().allValues(runId)).toHaveLength(6);
     });
 
@@ -187,6 +189,54 @@ export function journalContract(store: () => RunStore): void {
       expect(stored.slice(0, -1)).toEqual(ahead.map((value) => ({ ...value, stamp: stamp(2) })));
     });
 
+    it('reads what a row gives under its keys, where the giver is looked at', async () => {
+      const runId = newRun();
+      const ref = { nodeId: 'a', turn: '1' };
+      const gives = ['_outputs.a', '_inputs.b', '_inputs.c'];
+      await write(runId, turnRecord('a', { token: stamp(2), output: '"o"', gives }));
+      await write(runId, turnRecord('z', { token: stamp(3) }), [{ key: '_inputs.b', value: '"newer"' }]);
+      await write(runId, turnRecord('y', { token: stamp(1) }), [{ key: '_inputs.c', value: '"older"' }]);
+      const given = (key: string) => ({ key, stamp: stamp(2), value: '"o"', ref });
+      const newer = { key: '_inputs.b', stamp: stamp(3), value: '"newer"' };
+      const older = { key: '_inputs.c', stamp: stamp(1), value: '"older"' };
+      expect(await store().turn(runId, 'a', '1')).toMatchObject({ gives });
+      expect(byKey(await store().values(runId, gives, ['a']))).toEqual([
+        newer,
+        given('_inputs.c'),
+        given('_outputs.a'),
+      ]);
+      expect(await store().values(runId, ['_outputs.a'], ['a', 'z'])).toEqual([given('_outputs.a')]);
+      expect(await store().values(runId, ['_outputs.a'], ['z'])).toEqual([]);
+      expect(byKey(await store().allValues(runId))).toEqual([newer, given('_inputs.c'), given('_outputs.a')]);
+      expect(byKey(await store().ownValues(runId))).toEqual([newer, older]);
+    });
+
+    it('knows nothing any more of what a row gave that was written anew', async () => {
+      const runId = newRun();
+      await write(runId, turnRecord('a', { token: stamp(1), output: '"o"', gives: ['_outputs.a', '_inputs.b'] }));
+      await write(runId, turnRecord('a', { token: stamp(2), output: '"p"', gives: ['_outputs.a'] }));
+      await write(runId, turnRecord('a', { token: stamp(1), output: '"o"', gives: ['_outputs.a', '_inputs.b'] }));
+      expect(await store().values(runId, ['_outputs.a', '_inputs.b'], ['a'])).toMatchObject([
+        { key: '_outputs.a', value: '"p"', stamp: stamp(2) },
+      ]);
+    });
+
+    it('reads what many rows give, or nothing if that is too much', async () => {
+      const runId = newRun();
+      const ids = Array.from({ length: 130 }, (_, i) => `n${String(i).padStart(3, '0')}`);
+      const rows = ids.map((id, i) =>
+        turnRecord(id, { token: stamp(i), output: `"${'x'.repeat(98)}"`, gives: [`_outputs.${id}`] }),
+      );
+      await Promise.all(rows.map((row) => write(runId, row)));
+      const keys = ids.map((id) => `_outputs.${id}`);
+      const all = byKey(await store().allValues(runId));
+      expect(all.map(({ key, value }) => [key, value?.length])).toEqual(keys.map((key) => [key, 100]));
+      expect(byKey(await store().values(runId, keys, ids))).toEqual(all);
+      expect(await store().allValues(runId, 130_000)).toHaveLength(130);
+      // encrypted they are longer
+      expect(await store().allValues(runId, 12_999)).toBeUndefined();
+    });
+
     it('replaces a value by a reference, a reference by a deletion, a deletion by a value', async () => {
       const runId = newRun();
       const steps: ValueWrite[] = [
@@ -197,10 +247,10 @@ export function journalContract(store: () => RunStore): void {
       ];
       for (const [i, value] of steps.entries()) {
         await write(runId, turnRecord('a', { turn: String(i), token: stamp(i) }), [value]);
-        expect(await store().values(runId, ['k'])).toEqual([{ ...value, stamp: stamp(i) }]);
+        expect(await store().values(runId, ['k'], [])).toEqual([{ ...value, stamp: stamp(i) }]);
       }
       await write(runId, turnRecord('b', { token: stamp(1) }), [{ key: 'k', deleted: true }]);
-      expect(await store().values(runId, ['k'])).toEqual([{ key: 'k', value: '2', stamp: stamp(3) }]);
+      expect(await store().values(runId, ['k'], [])).toEqual([{ key: 'k', value: '2', stamp: stamp(3) }]);
     });
 
     it('decides between two writes of one stamp in the same way, whichever came first', async () => {
@@ -214,11 +264,11 @@ export function journalContract(store: () => RunStore): void {
         );
       await writeAll('"first"');
       await writeAll('"second"');
-      const decided = byKey(await store().values(runId, keys));
+      const decided = byKey(await store().values(runId, keys, []));
       // which one holds is the store's business, but it is not always the one that came first
       expect(decided.map(({ value }) => value)).toContain('"second"');
       await writeAll('"first"');
-      expect(byKey(await store().values(runId, keys))).toEqual(decided);
+      expect(byKey(await store().values(runId, keys, []))).toEqual(decided);
     });
 
     it('never shows a turn without the values that it wrote', async () => {
@@ -232,7 +282,7 @@ export function journalContract(store: () => RunStore): void {
       let torn = 0;
       for (let written = false; !written;) {
         written = (await store().turn(runId, 'a', '1')) !== undefined;
-        if (written) torn += keys.length - (await store().values(runId, keys)).length;
+        if (written) torn += keys.length - (await store().values(runId, keys, [])).length;
       }
       await writing;
       expect(torn).toBe(0);
@@ -261,7 +311,7 @@ export function journalContract(store: () => RunStore): void {
         { key: 'l', value: '"first"', stamp: stamp(4) },
       ]);
       await store().writeValues(runId, [{ key: 'k', value: '"patched"' }], stamp(6));
-      expect(await store().values(runId, ['k'])).toEqual([{ key: 'k', value: '"patched"', stamp: stamp(6) }]);
+      expect(await store().values(runId, ['k'], [])).toEqual([{ key: 'k', value: '"patched"', stamp: stamp(6) }]);
     });
 
     it('keeps what it stored apart from what was given and what it answers', async () => {

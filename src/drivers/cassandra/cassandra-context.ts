@@ -1,6 +1,14 @@
 import type { Client } from 'cassandra-driver';
 import { JsonSerializer, type IAsyncContext, type ISerializer, type PatchOperation } from 'flowcraft';
-import { isInternalKey, lookupKeys, overlay, resolve, type Resolved } from '../../core/context-view.js';
+import {
+  INPUT_KEY_PREFIX,
+  isInternalKey,
+  lookupKeys,
+  OUTPUT_KEY_PREFIX,
+  overlay,
+  resolve,
+  type Resolved,
+} from '../../core/context-view.js';
 import { ContextKeyRefusedError } from '../../core/errors.js';
 import { assertContextKey } from '../../core/identifiers.js';
 import { openOutput, openValue, sealValue } from '../../core/sealed-records.js';
@@ -10,6 +18,7 @@ import type { Logger } from '../../ports/logger.js';
 import type { StoredValue, ValueWrite } from '../../ports/run-store.js';
 import { CassandraBaseLayer } from './cassandra-base-layer.js';
 import { CassandraConnection } from './cassandra-client.js';
+import { CassandraContextRows } from './cassandra-context-rows.js';
 import { CassandraJournal } from './cassandra-journal.js';
 import { CassandraSchema } from './cassandra-schema.js';
 import { CassandraSession } from './cassandra-session.js';
@@ -48,8 +57,9 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
   readonly type = 'async' as const;
   private readonly codec: ValueCodec;
   private readonly cipher: ValueCipher;
-  private readonly rows: CassandraValues;
+  private readonly values: CassandraValues;
   private readonly journal: CassandraJournal;
+  private readonly rows: CassandraContextRows;
   private readonly base: CassandraBaseLayer;
 
   constructor(
@@ -61,8 +71,9 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
     const schema = new CassandraSchema({ keyspace, contextTableName: tableName });
     const session = new CassandraSession(new CassandraConnection({ source: client }, SILENT), schema);
     this.codec = new ValueCodec(serializer, maxValueBytes, options.maxValueDepth);
-    this.rows = new CassandraValues(session);
+    this.values = new CassandraValues(session);
     this.journal = new CassandraJournal(session);
+    this.rows = new CassandraContextRows(this.values, this.journal);
     this.base = new CassandraBaseLayer(session, new ValueCodec(serializer, Infinity, Infinity), this.cipher);
   }
 
@@ -89,7 +100,7 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
   async delete(key: string): Promise<boolean> {
     const rows = await this.read([key]);
     const existed = (await this.find(key, rows)) !== undefined;
-    if (existed) await this.rows.write(this.runId, [{ key, deleted: true }], stampOver(rows));
+    if (existed) await this.values.write(this.runId, [{ key, deleted: true }], stampOver(rows));
     return existed;
   }
 
@@ -115,11 +126,19 @@ export class CassandraContext implements IAsyncContext<Record<string, unknown>> 
     }
     const rows = await this.read([...writes.keys()]);
     const sealed = [...writes.values()].map((value) => sealValue(this.cipher, this.runId, value));
-    await this.rows.write(this.runId, sealed, stampOver(rows));
+    await this.values.write(this.runId, sealed, stampOver(rows));
   }
 
   private async read(keys: readonly string[]): Promise<StoredValue[]> {
-    return this.opened(this.rows.some(this.runId, keys.flatMap(lookupKeys)));
+    const wanted = keys.flatMap(lookupKeys);
+    if (wanted.some((key) => key.startsWith(INPUT_KEY_PREFIX))) {
+      // which node has given an input to another only the blueprint tells
+      const all = await this.opened(this.rows.all(this.runId));
+      return all.filter(({ key }) => wanted.includes(key));
+    }
+    const outputs = wanted.filter((key) => key.startsWith(OUTPUT_KEY_PREFIX));
+    const givers = outputs.map((key) => key.slice(OUTPUT_KEY_PREFIX.length));
+    return this.opened(this.rows.some(this.runId, wanted, givers));
   }
 
   private async opened(found: Promise<StoredValue[]>): Promise<StoredValue[]> {

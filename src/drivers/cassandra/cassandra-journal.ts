@@ -1,10 +1,12 @@
 import { types } from 'cassandra-driver';
 import { chunksOf } from '../../core/chunks.js';
+import { givenBy } from '../../core/given-values.js';
 import type { TurnName, TurnRecord } from '../../core/run.js';
-import type { TurnWrite, ValueWrite } from '../../ports/run-store.js';
+import { FIRST_TURN } from '../../core/turns.js';
+import type { StoredValue, TurnWrite, ValueWrite } from '../../ports/run-store.js';
 import { valueInsert, valueStatement } from './cassandra-values.js';
 import type { CassandraSession, Stamp, Statement } from './cassandra-session.js';
-import { TURN_COLUMNS, turnOfRow, turnParams } from './cassandra-turn-row.js';
+import { givenByRow, GIVER_COLUMNS, TURN_COLUMNS, turnOfRow, turnParams } from './cassandra-turn-row.js';
 import { IN_LIMIT, ReadGroups } from './read-groups.js';
 import { WriteGroups } from './write-groups.js';
 
@@ -22,6 +24,7 @@ export class CassandraJournal {
   private readonly oneCql: string;
   private readonly allCql: string;
   private readonly headsCql: string;
+  private readonly givenCql: string;
   private readonly outputsCql: string;
   private readonly someCql: string;
   private readonly writes: WriteGroups;
@@ -39,6 +42,7 @@ export class CassandraJournal {
     this.someCql = `SELECT ${columns} FROM ${table} WHERE runid = ? AND (node_id, turn) IN ?`;
     this.allCql = `SELECT ${columns} FROM ${table} WHERE runid = ?`;
     this.headsCql = `SELECT ${heads} FROM ${table} WHERE runid = ?`;
+    this.givenCql = `SELECT ${GIVER_COLUMNS.join(', ')} FROM ${table} WHERE runid = ?`;
     this.outputsCql = `SELECT node_id, turn, output FROM ${table} WHERE runid = ? AND (node_id, turn) IN ?`;
   }
 
@@ -83,6 +87,33 @@ export class CassandraJournal {
       for (const row of page) records.push(turnOfRow(row));
     }
     return records;
+  }
+
+  /** What the first turns of these nodes give to keys of the context. */
+  async given(runId: string, nodeIds: readonly string[]): Promise<StoredValue[]> {
+    const found: StoredValue[] = [];
+    for (const some of chunksOf(nodeIds, IN_LIMIT)) {
+      const names = some.map((nodeId) => ({ nodeId, turn: FIRST_TURN }));
+      for (const row of await this.reads.ask(runId, names)) {
+        const record = turnOfRow(row);
+        if (record.turn === FIRST_TURN && some.includes(record.nodeId)) found.push(...givenBy(record));
+      }
+    }
+    return found;
+  }
+
+  /** What all rows give. Undefined, and not all is read, if that has more characters than `most`. */
+  async allGiven(runId: string, most: number): Promise<StoredValue[] | undefined> {
+    const found: StoredValue[] = [];
+    let characters = 0;
+    for await (const page of this.session.pages('reading outputs', this.givenCql, [runId], PAGE_WITH_OUTPUTS)) {
+      for (const value of page.flatMap(givenByRow)) {
+        characters += value.value?.length ?? 0;
+        if (characters > most) return undefined;
+        found.push(value);
+      }
+    }
+    return found;
   }
 
   async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {

@@ -18,6 +18,7 @@ import type {
 } from '../../ports/run-store.js';
 import { CassandraBlueprints } from './cassandra-blueprints.js';
 import { CassandraConnection, type CassandraConnectionOptions } from './cassandra-client.js';
+import { CassandraContextRows } from './cassandra-context-rows.js';
 import { CassandraJournal } from './cassandra-journal.js';
 import { CassandraProvisioner, type CassandraProvisioning } from './cassandra-provision.js';
 import { CassandraRedrives } from './cassandra-redrives.js';
@@ -45,6 +46,7 @@ export class CassandraRunStore implements RunStore {
   private readonly index: CassandraRunIndex;
   private readonly journal: CassandraJournal;
   private readonly contextValues: CassandraValues;
+  private readonly context: CassandraContextRows;
   private readonly statuses: CassandraStatuses;
   private readonly blueprints: CassandraBlueprints;
   private readonly redrives: CassandraRedrives;
@@ -64,6 +66,7 @@ export class CassandraRunStore implements RunStore {
     this.index = new CassandraRunIndex(session);
     this.journal = new CassandraJournal(session);
     this.contextValues = new CassandraValues(session);
+    this.context = new CassandraContextRows(this.contextValues, this.journal);
     this.statuses = new CassandraStatuses(session);
     this.blueprints = new CassandraBlueprints(session);
     this.redrives = new CassandraRedrives(session);
@@ -136,14 +139,18 @@ export class CassandraRunStore implements RunStore {
     return this.contextValues.write(runId, values, stamp);
   }
 
-  values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
-    return this.contextValues.some(runId, keys);
+  values(runId: string, keys: readonly string[], givers: readonly string[]): Promise<StoredValue[]> {
+    return this.context.some(runId, keys, givers);
   }
 
   async allValues(runId: string): Promise<StoredValue[]>;
   async allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
   allValues(runId: string, most?: number): Promise<StoredValue[] | undefined> {
-    return this.contextValues.all(runId, most);
+    return this.context.all(runId, most);
+  }
+
+  ownValues(runId: string): Promise<StoredValue[]> {
+    return this.contextValues.all(runId);
   }
 
   outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {

@@ -128,13 +128,12 @@ export class CassandraSession {
       const queries = statements as { query: string; params: unknown[] }[];
       return this.send(operation, (client) => client.batch(queries, this.batchOptions));
     }
-    const token = runId === undefined ? undefined : this.tokens.of(runId);
-    if (!token) return this.execute(operation, whole.query, whole.params);
+    if (runId === undefined) return this.execute(operation, whole.query, whole.params);
     return this.execute(operation, whole.query, whole.params, {
       // of a batch over several tables the server names neither keyspace nor partition key to the driver
       keyspace: this.schema.keyspace,
       // the driver takes tokens, which its types leave out
-      routingKey: token as unknown as Buffer,
+      routingKey: this.tokens.of(runId) as unknown as Buffer,
       ...this.options,
     });
   }

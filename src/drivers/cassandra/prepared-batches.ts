@@ -15,9 +15,10 @@ interface Step {
 export class PreparedBatches {
   private readonly first = new Map<string, Step>();
 
-  /** Undefined: one statement needs no batch, and so many are not prepared as one. */
+  /** A single one as it is. Undefined: so many are not prepared as one. */
   of(statements: readonly Statement[]): Statement | undefined {
-    if (statements.length < 2 || statements.length > MOST_STATEMENTS) return undefined;
+    if (statements.length < 2) return statements[0];
+    if (statements.length > MOST_STATEMENTS) return undefined;
     const params: unknown[] = [];
     let last: Step | undefined;
     for (const statement of statements) {

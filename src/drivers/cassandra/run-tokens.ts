@@ -4,17 +4,15 @@ import { LRUCache } from 'lru-cache';
 const KEPT = 5_000;
 
 /**
- * Where the rows of runs lie on the ring of nodes. The driver works it out by itself for single statements, but not for a
- * batch that is prepared as a whole, and it takes longer for that than for anything else that it does for a statement.
+ * Where the rows of runs lie on the ring of nodes. The driver works it out anew for each single statement, which takes it
+ * longer than anything else that it does for one, and not at all for a batch that is prepared as a whole.
  */
 export class RunTokens {
   private readonly known = new LRUCache<string, token.Token>({ max: KEPT });
 
-  constructor(private readonly client: Pick<Client, 'hosts' | 'metadata'>) {}
+  constructor(private readonly client: Pick<Client, 'metadata'>) {}
 
-  /** Undefined where one node has all rows. */
-  of(runId: string): token.Token | undefined {
-    if (this.client.hosts.length < 2) return undefined;
+  of(runId: string): token.Token {
     let found = this.known.get(runId);
     if (!found) {
       found = this.client.metadata.newToken(Buffer.from(runId));

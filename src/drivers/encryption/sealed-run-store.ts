@@ -126,8 +126,8 @@ export class SealedRunStore implements RunStore {
     await this.inner.writeValues(runId, sealed, stamp);
   }
 
-  async values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
-    return this.openValues(runId, await this.inner.values(runId, keys));
+  async values(runId: string, keys: readonly string[], givers: readonly string[]): Promise<StoredValue[]> {
+    return this.openValues(runId, await this.inner.values(runId, keys, givers));
   }
 
   async allValues(runId: string): Promise<StoredValue[]>;
@@ -135,6 +135,10 @@ export class SealedRunStore implements RunStore {
   async allValues(runId: string, most?: number): Promise<StoredValue[] | undefined> {
     const values = await this.inner.allValues(runId, most);
     return values && this.openValues(runId, values);
+  }
+
+  async ownValues(runId: string): Promise<StoredValue[]> {
+    return this.openValues(runId, await this.inner.ownValues(runId));
   }
 
   async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {

@@ -1,9 +1,11 @@
 import type { WorkflowBlueprint } from 'flowcraft';
+import { givenBy, newest } from '../../core/given-values.js';
 import { stableJson } from '../../core/plan.js';
 import { decodeRunCursor, encodeRunCursor, type RunCursor } from '../../core/run-cursor.js';
 import type { RetryRecord } from '../../core/retry.js';
 import type { WebhookCall, WebhookRecord } from '../../core/webhook.js';
 import type { EndStatus, RunRecord, TurnName, TurnRecord } from '../../core/run.js';
+import { FIRST_TURN } from '../../core/turns.js';
 import type {
   EndAnswer,
   ForeignRun,
@@ -141,15 +143,21 @@ export class MemoryRunStore implements RunStore {
     }
   }
 
-  async values(runId: string, keys: readonly string[]): Promise<StoredValue[]> {
-    const stored = this.data.values.get(runId);
-    return [...new Set(keys)].flatMap((key) => structuredClone(stored?.get(key)) ?? []);
+  async values(runId: string, keys: readonly string[], givers: readonly string[]): Promise<StoredValue[]> {
+    const rows = givers.flatMap((nodeId) => this.data.turns.get(runId)?.get(rowKey(nodeId, FIRST_TURN)) ?? []);
+    const found = newest(await this.ownValues(runId), rows.flatMap(givenBy));
+    return found.filter(({ key }) => keys.includes(key)).map((value) => structuredClone(value));
+  }
+
+  async ownValues(runId: string): Promise<StoredValue[]> {
+    return [...(this.data.values.get(runId)?.values() ?? [])].map((value) => structuredClone(value));
   }
 
   async allValues(runId: string): Promise<StoredValue[]>;
   async allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
   async allValues(runId: string, most = Infinity): Promise<StoredValue[] | undefined> {
-    const found = [...(this.data.values.get(runId)?.values() ?? [])];
+    const rows = [...(this.data.turns.get(runId)?.values() ?? [])];
+    const found = newest(await this.ownValues(runId), rows.flatMap(givenBy));
     if (found.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) > most) return undefined;
     return found.map((value) => structuredClone(value));
   }

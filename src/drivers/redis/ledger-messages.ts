@@ -5,7 +5,7 @@ import { PASS_SEP, SEP } from '../../core/ledger-fields.js';
 import type { Origin, Settlement, SettlementTarget } from '../../core/settlement.js';
 import { turnOfArrival } from '../../core/turns.js';
 
-const ACCEPTED_HEAD = 8;
+const ACCEPTED_HEAD = 9;
 const FIRED_PARTS = 5;
 
 /** The settlement as the script `settle` reads it: names that take a digest are worked out here. */
@@ -72,6 +72,7 @@ export function decodeSettle(reply: unknown): SettleAnswer {
         rescued: parts.optional(4) === '1',
         unsent: parts.number(7),
         token: parts.number(5),
+        turns: parts.number(8),
       };
     }
     case 'closed':

@@ -151,7 +151,7 @@ describe('CassandraContext', () => {
     const context = new CassandraContext(runId, options);
     await context.set('a', 2);
     expect(await context.toJSON()).toEqual({ base: 1, a: 2 });
-    expect((await store.values(runId, ['a']))[0]?.value).toBe('#{"v":2}');
+    expect((await store.values(runId, ['a'], []))[0]?.value).toBe('#{"v":2}');
   });
 
   it("names the statement where only the page's tables are", async () => {

@@ -167,7 +167,7 @@ describe('the journal', () => {
       ],
     });
     expect(await store.turn(runId, 'a', '1')).toEqual(holds);
-    expect(await store.values(runId, ['k', 'only-late'])).toEqual([
+    expect(await store.values(runId, ['k', 'only-late'], [])).toEqual([
       { key: 'k', stamp: 20, deleted: true },
       { key: 'only-late', stamp: 10, value: '{"v":1}' },
     ]);
@@ -181,7 +181,7 @@ describe('the journal', () => {
       const record = turnRecord(name, { output: `{"v":"${name}"}` });
       await store.write({ runId, record, values: [{ key: name, value: '{"v":0}' }] });
     }
-    expect((await store.values(runId, names)).map((v) => v.key).sort()).toEqual(names);
+    expect((await store.values(runId, names, [])).map((v) => v.key).sort()).toEqual(names);
     expect(await store.allValues(runId)).toHaveLength(130);
     expect((await store.turns(runId)).map((t) => t.nodeId)).toEqual(names);
     const outputs = await store.outputs(

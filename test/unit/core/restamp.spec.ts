@@ -46,6 +46,17 @@ describe('rows under new tokens', () => {
     expect(restamp(rows, values, FIRST).map((r) => r.values.map((v) => v.key))).toEqual([['_outputs.x']]);
   });
 
+  it('give what they gave, but for what has been written over since, and need no value for it', () => {
+    const rows = [turnRecord('a', { token: 4, output: '"o"', gives: ['_outputs.a', '_inputs.b'] })];
+    const values = [
+      { key: '_outputs.a', value: '"o"', ref: { nodeId: 'a', turn: '1' }, stamp: 4 },
+      { key: '_inputs.b', value: '"other"', stamp: 5 },
+    ];
+    expect(restamp(rows, values, FIRST)).toMatchObject([
+      { record: { token: FIRST, gives: ['_outputs.a'] }, values: [{ key: '_inputs.b', value: '"other"' }] },
+    ]);
+  });
+
   it('leave what every key holds as it was', () => {
     const stamps = fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 12 });
     const cells = fc.array(

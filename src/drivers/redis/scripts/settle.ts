@@ -9,7 +9,8 @@ import { STRAIGHT } from './straight.js';
  * ARGV: settlement as JSON (each `entry` with the name of its `arrival`, which takes a digest), token, worker, lease
  * in ms, number of targets to claim, most turns of a run, time to live of the hash in ms, and what `straight` takes.
  * Answers: missing · closed, status · lost · expired ·
- * accepted, open, awaiting, failed, rescued, highest token, node of too many turns or null, unsent, and for each fired turn:
+ * accepted, open, awaiting, failed, rescued, highest token, node of too many turns or null, unsent, turns, and for
+ * each fired turn:
  * node, turn, passes, token or null, origin or null.
  */
 export const SETTLE = `${STRAIGHT}${PRELUDE}${String.raw`
@@ -78,7 +79,7 @@ if ended then leave(found.passes) end
 for _, join in ipairs(settlement.settling or {}) do review(join) end
 store()
 redis.call('PEXPIRE', hash, ARGV[7])
-local answer = {'accepted', get('o') or '0', get('w') or '0', get('e'), get('y'), get('t') or '0', get('p'), get('j') or '0'}
-for i = 1, #fired do answer[8 + i] = fired[i] end
+local answer = {'accepted', get('o') or '0', get('w') or '0', get('e'), get('y'), get('t') or '0', get('p'), get('j') or '0', get('q') or '0'}
+for i = 1, #fired do answer[9 + i] = fired[i] end
 return answer
 `}`;

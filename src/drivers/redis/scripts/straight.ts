@@ -48,9 +48,9 @@ if ARGV[8] ~= '' then
     open, pending = string.format('%.0f', open), string.format('%.0f', pending)
     redis.call('HSET', KEYS[1], 'o', open, 'j', pending, unpack(changes))
     redis.call('PEXPIRE', KEYS[1], ARGV[7])
-    local answer = {'accepted', open, held[5] or '0', held[7], held[8], last, held[10], pending}
+    local answer = {'accepted', open, held[5] or '0', held[7], held[8], last, held[10], pending, string.format('%.0f', turns)}
     if after ~= '' then
-      answer[9], answer[10], answer[11], answer[12], answer[13] = after, '1', '', claimed, false
+      answer[10], answer[11], answer[12], answer[13], answer[14] = after, '1', '', claimed, false
     end
     return answer
   end

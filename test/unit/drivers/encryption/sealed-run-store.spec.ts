@@ -85,8 +85,20 @@ describe('what is stored', () => {
     const store = storeWith(old);
     expect(await store.turn(runId, 'a', record.turn)).toEqual(record);
     expect(await store.run(runId)).toMatchObject({ input: run.input, inputHash: run.inputHash, reason: SECRET });
-    expect(await store.values(runId, ['k'])).toEqual([{ key: 'k', value: SECRET, stamp: 2 }]);
+    expect(await store.values(runId, ['k'], [])).toEqual([{ key: 'k', value: SECRET, stamp: 2 }]);
     expect(await store.status(runId)).toMatchObject({ result: SECRET, reason: SECRET });
+  });
+
+  it('comes back as it was under the keys that a row gives it to', async () => {
+    const store = storeWith(old);
+    const row = { ...record, nodeId: 'g', turn: '1', gives: ['_outputs.g', '_inputs.h'] };
+    await store.write({ runId, record: row, values: [] });
+    const ref = { nodeId: 'g', turn: '1' };
+    const given = row.gives.map((key) => ({ key, stamp: row.token, value: row.output, ref }));
+    expect(await store.values(runId, row.gives, ['g'])).toEqual(given);
+    const own = await store.ownValues(runId);
+    expect(own).toContainEqual({ key: 'k', value: SECRET, stamp: 2 });
+    expect(own.map(({ key }) => key)).not.toContain('_outputs.g');
   });
 
   it('is read with old keys, while new ones are written with', async () => {

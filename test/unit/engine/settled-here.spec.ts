@@ -1,0 +1,56 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { TurnRecord } from '../../../src/core/run.js';
+import type { ActiveRun } from '../../../src/engine/active-run.js';
+import { SettledHere } from '../../../src/engine/settled-here.js';
+import { turnRecord } from '../../support/turn-records.js';
+
+const run = (fields: { retries?: number } = {}) => ({ runId: 'r', record: fields }) as unknown as ActiveRun;
+const giving = (nodeId: string, fields: Partial<TurnRecord> = {}) =>
+  turnRecord(nodeId, { output: '1', gives: [`_outputs.${nodeId}`], ...fields });
+
+describe('turns that settled in this process', () => {
+  let settled: SettledHere;
+  beforeEach(() => {
+    settled = new SettledHere();
+  });
+
+  it('are all turns of a run if it has had so many', () => {
+    settled.note(run(), giving('a'));
+    settled.note(run(), giving('b'));
+    settled.note(run(), giving('b', { token: 2 })); // its settle was repeated
+    expect(settled.all('r', 2)?.map(({ nodeId, token }) => [nodeId, token])).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    expect(settled.all('r', 3)).toBeUndefined();
+    expect(settled.all('other', 0)).toBeUndefined();
+  });
+
+  it.each<[string, TurnRecord]>([
+    ['waited', giving('b', { status: 'awaiting' })],
+    ['failed', giving('b', { status: 'failed' })],
+    ['wrote values of its own', giving('b', { writes: ['x'] })],
+    ['wrote an input that others may write', giving('b', { inputsWritten: ['_inputs.join'] })],
+    ['added nodes', giving('b', { dynamicNodes: [{ id: 'x', uses: 'y' }] })],
+    ['began a batch', giving('b', { batch: { id: 'b1', uses: 'w', items: 3 } as TurnRecord['batch'] & object })],
+    ['has a large output', giving('b', { output: 'x'.repeat(20_000) })],
+  ])('do not tell what the run holds if one of them %s', (_what, row) => {
+    settled.note(run(), giving('a'));
+    settled.note(run(), row);
+    settled.note(run(), giving('c'));
+    for (const turns of [1, 2, 3]) expect(settled.all('r', turns)).toBeUndefined();
+  });
+
+  it('do not tell what a run holds that was opened again', () => {
+    settled.note(run({ retries: 1 }), giving('a'));
+    expect(settled.all('r', 1)).toBeUndefined();
+  });
+
+  it('are kept of small runs only, and forgotten with their run', () => {
+    for (let i = 0; i < 101; i++) settled.note(run(), giving(`n${i}`));
+    expect(settled.all('r', 101)).toBeUndefined();
+    settled.forget('r');
+    settled.note(run(), giving('a'));
+    expect(settled.all('r', 1)).toHaveLength(1);
+  });
+});
