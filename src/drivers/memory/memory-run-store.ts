@@ -144,9 +144,11 @@ export class MemoryRunStore implements RunStore {
   }
 
   async values(runId: string, keys: readonly string[], givers: readonly string[]): Promise<StoredValue[]> {
+    const stored = this.data.values.get(runId);
+    const own = [...new Set(keys)].flatMap((key) => stored?.get(key) ?? []);
     const rows = givers.flatMap((nodeId) => this.data.turns.get(runId)?.get(rowKey(nodeId, FIRST_TURN)) ?? []);
-    const found = newest(await this.ownValues(runId), rows.flatMap(givenBy));
-    return found.filter(({ key }) => keys.includes(key)).map((value) => structuredClone(value));
+    const given = rows.flatMap(givenBy).filter(({ key }) => keys.includes(key));
+    return newest(own, given).map((value) => structuredClone(value));
   }
 
   async ownValues(runId: string): Promise<StoredValue[]> {
