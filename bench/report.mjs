@@ -110,7 +110,7 @@ ${machine(bench).join('\n')}
 
 ## Workloads
 
-- **floor**: one Cassandra batch over one partition (the rows of a hop) and one Redis script, with the bare drivers, at the same concurrency: what a durable hop costs at least. No run is started or ended, and no message sent. Where W1b comes again, the floor also makes the requests with which runs start and end here.
+- **floor**: one Cassandra write (the row of a hop) and one Redis script, with the bare drivers, at the same concurrency: what a durable hop costs at least. No run is started or ended, and no message sent. Where W1b comes again, the floor also makes the requests with which runs start and end here.
 - **BullMQ flows**: Redis alone. A job is durable when Redis has written its append-only file.
 - **original**: \`@flowcraft/kafka-adapter\` from npm, one round. Its nodes do not know their run: where others are measured by the hop, its figure is that of a whole run.
 - Servers, workers and clients are warm: each system repeats a workload until it gets hardly faster, for a minute at most, before its rounds; not so for W6, where workers have just started. Workers here and of BullMQ execute up to ${bench.concurrency} nodes at a time.

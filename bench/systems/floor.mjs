@@ -1,6 +1,6 @@
 /**
- * The least that a durable hop costs: one Cassandra batch over one partition (the same rows and columns as this package
- * writes) and one Redis script that accepts it, with the bare drivers. Nothing is consumed, nothing is produced, and no
+ * The least that a durable hop costs: one Cassandra write (the same row and columns as this package writes) and one Redis
+ * script that accepts it, with the bare drivers. Nothing is consumed, nothing is produced, and no
  * run is started or ended, unless whole runs are asked for.
  */
 import { createRequire } from 'node:module';
@@ -63,14 +63,11 @@ export async function startWorker({ name }) {
   const redis = new Redis(ADDRESSES.redis, { enableAutoPipelining: true });
   redis.defineCommand('settle', { numberOfKeys: 1, lua: SETTLE });
   const turns = `INSERT INTO ${name}.turns (runid, node_id, turn, fencing_token, status, action, worker, attempts, claims, started_at, ended_at, error, detail, output) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`;
-  const values = `INSERT INTO ${name}.vals (runid, key, deleted, is_ref, value) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`;
-  const batch = `BEGIN BATCH ${turns}; ${values}; ${values}; APPLY BATCH`;
-  const detail = JSON.stringify({ passes: [], taken: ['n1'], writes: [], inputsWritten: ['_inputs.n1'] });
+  const gives = ['_outputs.n0', '_inputs.n1'];
+  const detail = JSON.stringify({ passes: [], taken: ['n1'], writes: [], inputsWritten: ['_inputs.n1'], gives });
   let run = 0;
   const hop = async (runId, i, output) => {
     const stamp = String(Date.now() * 1000);
-    const inline = output.length <= 512;
-    const value = inline ? output : JSON.stringify([`n${i}`, '1']);
     const row = [
       runId,
       `n${i}`,
@@ -87,9 +84,7 @@ export async function startWorker({ name }) {
       detail,
       output,
     ];
-    const outputRow = [runId, `_outputs.n${i}`, false, !inline, value, stamp];
-    const inputRow = [runId, `_inputs.n${i + 1}`, false, !inline, value, stamp];
-    await cassandra.execute(batch, [...row, stamp, ...outputRow, ...inputRow], { prepare: true });
+    await cassandra.execute(turns, [...row, stamp], { prepare: true });
     await redis.settle(`${name}:{${runId}}`, `n${i}\u001f1`, stamp, `n${i + 1}\u001f1`);
   };
   const whole = floorRuns(cassandra, redis, name);

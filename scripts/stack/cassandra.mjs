@@ -45,6 +45,8 @@ export function createCassandra(settings) {
         '-XX:+ExitOnOutOfMemoryError',
         // The default collector has threads that work beside the requests, for which few cores have no room.
         '-XX:+UseParallelGC',
+        // Where the system has none, the virtual machine warns and goes on.
+        '-XX:+UseTransparentHugePages',
         // A system call each time that a thread takes up other work.
         '-Dcassandra.set_sep_thread_name=false',
         // What Cassandra's own jvm17-server.options have.
