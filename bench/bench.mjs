@@ -69,7 +69,7 @@ async function warmServersUp() {
     await workload.floor(floor, scale);
     return measure(workload, system);
   };
-  await untilSteady(round, { ...workload, window: 10, mostSeconds: 180 });
+  await untilSteady(round, { ...workload, window: 10, leastSeconds: 120, mostSeconds: 300 });
 }
 
 async function measure(workload, system) {
@@ -137,6 +137,8 @@ function resultOf(workload, figures, load) {
     unit: workload.unit,
     higherIsBetter: workload.higherIsBetter ?? false,
     load,
+    /** Of all processes but the servers. */
+    nodeOptions: process.env.NODE_OPTIONS ?? '',
     systems: Object.fromEntries(
       [...figures].map(([id, list]) => [id, { ...summary(list.map(({ value }) => value)), last: list.at(-1) }]),
     ),

@@ -96,6 +96,17 @@ function backlogLines(backlog) {
   ];
 }
 
+/** Of clients and workers of all systems, and of the floor. */
+function nodeOptions({ results }) {
+  const used = [...new Set(results.map((result) => result.nodeOptions ?? ''))].filter((options) => options !== '');
+  const lines = used.map((options) => {
+    const others = results.filter((result) => (result.nodeOptions ?? '') !== options).map(({ title }) => title);
+    const but = others.length > 0 ? `, except for: ${others.join('; ')}` : '';
+    return `- Clients and workers of all systems, and the floor, run with \`NODE_OPTIONS=${options}\` ([tuning](tuning.md#memory))${but}.\n`;
+  });
+  return lines.join('');
+}
+
 const [bench, profile, long, wide, each, backlog] = await Promise.all(
   ['bench', 'profile', 'profile-100', 'profile-fan', 'profile-messages', 'backpressure'].map((name) =>
     read(`${name}.json`),
@@ -114,7 +125,7 @@ ${machine(bench).join('\n')}
 - **BullMQ flows**: Redis alone. A job is durable when Redis has written its append-only file.
 - **original**: \`@flowcraft/kafka-adapter\` from npm, one round. Its nodes do not know their run: where others are measured by the hop, its figure is that of a whole run.
 - Servers, workers and clients are warm: each system repeats a workload until it gets hardly faster, for a minute at most, before its rounds; not so for W6, where workers have just started. Workers here and of BullMQ execute up to ${bench.concurrency} nodes at a time.
-- What takes less than a second (W1b, W2, W3) is measured five times in a row in each round, except of the original; the figure in the middle counts.
+${nodeOptions(bench)}- What takes less than a second (W1b, W2, W3) is measured five times in a row in each round, except of the original; the figure in the middle counts.
 - A node is one durably recorded step that does nothing, unless the title says more. A hop is the time from the start of a node to the start of the next. Rates count all nodes from the first start to the last end, so the start and the end of each run are part of them.
 
 ${workloads(bench).join('\n')}

@@ -2,13 +2,12 @@
 import { median } from './statistics.mjs';
 
 const ENOUGH = 0.05;
-const LEAST_SECONDS = 8;
 
 /**
  * Stops when the median of the last `window` rounds is less than 5 % better than that of the `window` before them,
- * or after `mostSeconds`; not before 8 seconds.
+ * or after `mostSeconds`; not before `leastSeconds`.
  */
-export async function untilSteady(measure, { higherIsBetter = false, window = 3, mostSeconds = 60 }) {
+export async function untilSteady(measure, { higherIsBetter = false, window = 3, leastSeconds = 8, mostSeconds = 60 }) {
   const start = performance.now();
   const costs = [];
   for (;;) {
@@ -16,7 +15,7 @@ export async function untilSteady(measure, { higherIsBetter = false, window = 3,
     costs.push(higherIsBetter ? 1 / value : value);
     const seconds = (performance.now() - start) / 1000;
     if (seconds > mostSeconds) return;
-    if (seconds < LEAST_SECONDS || costs.length < 2 * window) continue;
+    if (seconds < leastSeconds || costs.length < 2 * window) continue;
     const before = median(costs.slice(-2 * window, -window));
     if (median(costs.slice(-window)) > before * (1 - ENOUGH)) return;
   }
