@@ -1,47 +1,44 @@
 import { INPUT_KEY_PREFIX, OUTPUT_KEY_PREFIX, type ContextRow } from './context-view.js';
-import type { BlueprintPlan } from './plan.js';
+import type { BlueprintPlan, PlanNode } from './plan.js';
 import { keysOf, type TurnName, type TurnRecord } from './run.js';
 import { FIRST_TURN } from './turns.js';
+
+type Vertex = Pick<PlanNode, 'id' | 'definition' | 'predecessors' | 'targets'>;
+
+/** Each of them that comes by a message reads all of the giver's row. */
+const MOST_TARGETS = 10;
 
 /**
  * Most of what a turn writes to the context is its output: as `_outputs.<node>`, and as the input of what follows. That
  * output stands in the turn's row, so the row names the keys that it gives it to, and no value is written for them. Who
  * reads such a key looks at the row of its giver, too: of what is given and a value of the key's own, the newer holds.
  *
- * Only the first turn of a node of the blueprint gives, and an input only to a node that nothing else leads to: so a key
- * has one giver at most, which the blueprint tells.
+ * Only first turns give, and an input only to a node that nothing else leads to, so that a key has one giver at most,
+ * which the blueprint tells. Nothing gives in blueprints with loops or batches: their journals grow far beyond the keys of
+ * their contexts, and who reads a whole context would read all of that.
+ * Answers, by context key, the node that gives its output to it.
  */
-const MOST_GIVEN = 100;
-
-/** Whether the turn may give its output to keys, instead of writing a value for each. */
-export function mayGive(plan: BlueprintPlan, { nodeId, turn }: TurnName): boolean {
-  return turn === FIRST_TURN && plan.nodes.has(nodeId);
+export function giversIn(nodes: ReadonlyMap<string, Vertex>, isDag: boolean): ReadonlyMap<string, string> {
+  const givers = new Map<string, string>();
+  const vertices = [...nodes.values()];
+  if (!isDag || vertices.some(({ definition }) => definition.uses === 'batch-scatter')) return givers;
+  for (const { id, targets } of vertices) {
+    givers.set(OUTPUT_KEY_PREFIX + id, id);
+    if (targets.length > MOST_TARGETS) continue;
+    for (const target of targets)
+      if (nodes.get(target)?.predecessors.length === 1) givers.set(INPUT_KEY_PREFIX + target, id);
+  }
+  return givers;
 }
 
-/** The keys that a turn gives its output to, of all those that hold it. Not more than a reader of one key should read. */
-export function givenOf(plan: BlueprintPlan, nodeId: string, keys: readonly string[]): string[] {
-  const isGiven = (key: string) => giverOf(plan, key) === nodeId;
-  return keys.filter(isGiven).slice(0, MOST_GIVEN);
+/** The keys that a turn gives its output to, of all those that hold it. */
+export function givenOf({ givers }: BlueprintPlan, { nodeId, turn }: TurnName, keys: readonly string[]): string[] {
+  return turn === FIRST_TURN ? keys.filter((key) => givers.get(key) === nodeId) : [];
 }
 
 /** The nodes whose first turns may give what these keys hold. */
-export function giversOf(plan: BlueprintPlan, keys: readonly string[]): string[] {
-  const givers = new Set<string>();
-  for (const key of keys) {
-    const giver = giverOf(plan, key);
-    if (giver !== undefined) givers.add(giver);
-  }
-  return [...givers];
-}
-
-function giverOf({ nodes }: BlueprintPlan, key: string): string | undefined {
-  if (key.startsWith(OUTPUT_KEY_PREFIX)) {
-    const nodeId = key.slice(OUTPUT_KEY_PREFIX.length);
-    return nodes.has(nodeId) ? nodeId : undefined;
-  }
-  if (!key.startsWith(INPUT_KEY_PREFIX)) return undefined;
-  const [only, ...others] = nodes.get(key.slice(INPUT_KEY_PREFIX.length))?.predecessors ?? [];
-  return only !== undefined && others.length === 0 && nodes.has(only) ? only : undefined;
+export function giversOf({ givers }: BlueprintPlan, keys: readonly string[]): string[] {
+  return [...new Set(keys.flatMap((key) => givers.get(key) ?? []))];
 }
 
 type Giver = Pick<TurnRecord, 'nodeId' | 'turn' | 'token' | 'output' | 'gives'>;
@@ -76,14 +73,18 @@ export function rewritten(
   row: TurnRecord,
   values: readonly Omit<ContextRow, 'stamp'>[],
 ): { record: TurnRecord; values: Omit<ContextRow, 'stamp'>[] } {
-  const { gives, ...record } = row;
-  if (!gives) return { record, values: [...values] };
+  const { gives = [], ...record } = row;
   // what others have left under such a key has no output with it, or is that of another turn
   const isGiven = ({ key, value, ref }: Omit<ContextRow, 'stamp'>) =>
     gives.includes(key) && value !== undefined && ref?.nodeId === row.nodeId && ref.turn === row.turn;
   const kept = values.filter(isGiven).map(({ key }) => key);
-  const own = values.filter((value) => !isGiven(value));
+  const own = values.filter((value) => !isGiven(value)).map(withoutGiver);
   return { record: { ...record, ...(kept.length > 0 ? { gives: kept } : {}) }, values: own };
+}
+
+/** As a value of its own: its giver may have another output by then, or none. */
+function withoutGiver(value: Omit<ContextRow, 'stamp'>): Omit<ContextRow, 'stamp'> {
+  return value.value === undefined || !value.ref ? value : { key: value.key, value: value.value };
 }
 
 export function charactersIn(values: readonly ContextRow[]): number {

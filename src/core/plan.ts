@@ -9,6 +9,7 @@ import {
 import { isTextDeeperThan } from './depth.js';
 import { BlueprintInvalidError } from './errors.js';
 import { flawOf } from './flaws.js';
+import { giversIn } from './given-values.js';
 import { groupBy } from './group-by.js';
 import { isRefusedKey, nodeIdProblem } from './identifiers.js';
 import { leadsOf, type Lead } from './leads.js';
@@ -55,6 +56,8 @@ export interface BlueprintPlan {
   readonly nodes: ReadonlyMap<string, PlanNode>;
   /** By source, the edges from nodes that are none of the blueprint: they may be added to a run. */
   readonly edgesOfAdded: ReadonlyMap<string, readonly EdgeDefinition[]>;
+  /** By context key, the node that gives its output to it: see given-values.ts. */
+  readonly givers: ReadonlyMap<string, string>;
   readonly startNodeIds: readonly string[];
   readonly terminalNodeIds: readonly string[];
   /** Distinct ids of the blueprints that its `subflow` nodes start. */
@@ -140,6 +143,7 @@ export function planBlueprint(raw: WorkflowBlueprint, maxNodes = Infinity): Blue
     blueprint,
     nodes,
     edgesOfAdded: new Map([...outgoing].filter(([source]) => !ids.has(source))),
+    givers: giversIn(nodes, analysis.isDag),
     startNodeIds,
     terminalNodeIds: analysis.terminalNodeIds,
     subflows: distinct(blueprint.nodes.flatMap((node) => subflowOf(node) ?? [])),

@@ -137,8 +137,9 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     const { store, persistence } = this.sources;
     const given = rows?.flatMap(givenBy);
     if (!given) return this.readWhole(most);
-    const own = await persistence.until(() => store.ownValues(this.run.runId));
-    return own.length > 0 || charactersIn(given) > most ? this.readWhole(most) : this.textsOf(given);
+    const own = await persistence.until(() => store.ownValues(this.run.runId, most));
+    if (own?.length !== 0) return own && this.readWhole(most);
+    return charactersIn(given) <= most ? this.textsOf(given) : undefined;
   }
 
   private async text(key: string): Promise<string | undefined> {
@@ -154,7 +155,9 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
   private async readWhole(most: number): Promise<Map<string, string> | undefined>;
   private async readWhole(most?: number): Promise<Map<string, string> | undefined> {
     const { store, persistence } = this.sources;
-    const rows = await persistence.until(() => store.allValues(this.run.runId, most));
+    const { runId, plan } = this.run;
+    const isGiven = plan.givers.size > 0;
+    const rows = await persistence.until(() => (isGiven ? store.allValues(runId, most) : store.ownValues(runId, most)));
     if (!rows) return undefined;
     if (rows.length > 0) this.hasRead = true;
     return this.textsOf(rows);

@@ -19,12 +19,14 @@ export class SettledHere {
   private readonly runs = new LRUCache<string, { rows: Rows; characters: number }>({ max: RUNS_KEPT });
 
   /** The row of a turn whose settle was accepted. */
-  note({ runId, record }: ActiveRun, row: TurnRecord): void {
+  note({ runId, record, plan }: ActiveRun, row: TurnRecord): void {
     const settled = this.runs.get(runId) ?? { rows: new Map<string, TurnRecord>(), characters: 0 };
     settled.characters += row.output?.length ?? 0;
-    const isWhole = row.status === 'completed' && !row.batch && !row.dynamicNodes && givesAll(row);
+    const isWhole = row.status === 'completed' && givesAll(row);
+    // what is added to a run does not count among its turns
+    const isCounted = plan.nodes.has(row.nodeId) && !row.batch && !row.dynamicNodes;
     const isSmall = settled.characters <= MOST_CHARACTERS && (settled.rows?.size ?? 0) < MOST_TURNS;
-    if (!isWhole || !isSmall || record.retries) settled.rows = undefined;
+    if (!isWhole || !isCounted || !isSmall || record.retries) settled.rows = undefined;
     settled.rows?.set(turnKey(runId, row.nodeId, row.turn), row);
     this.runs.set(runId, settled);
   }

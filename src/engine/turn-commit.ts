@@ -1,6 +1,6 @@
 import type { NodeResult } from 'flowcraft';
 import { ITEM_KEY_PREFIX } from '../core/batch.js';
-import { givenOf, mayGive } from '../core/given-values.js';
+import { givenOf } from '../core/given-values.js';
 import type { BlueprintPlan } from '../core/plan.js';
 import type { ErrorRecord, TurnName, TurnRecord } from '../core/run.js';
 import { ContextTooLargeError } from '../core/limit-errors.js';
@@ -11,7 +11,7 @@ import { NO_EDGES, type EdgeDecision } from './edge-decision.js';
 import type { Execution } from './node-execution.js';
 import type { RunContext } from './run-context.js';
 
-/** Values up to this size are stored again where flowcraft has them twice; larger ones are referred to. */
+/** Outputs up to this size are stored again where a value has to be written; larger ones are referred to. */
 export const INLINE_CHARACTERS = 512;
 
 export interface TurnFacts extends TurnName {
@@ -64,7 +64,7 @@ export function turnWrite(
       (goesAhead ? ahead : values).push(value === output ? asOutput(key) : { key, value });
     }
   }
-  const gives = isWritten && output !== undefined && mayGive(plan, facts) ? givenOf(plan, nodeId, ofOutput) : [];
+  const gives = execution.status === 'completed' ? givenOf(plan, facts, ofOutput) : [];
   for (const key of ofOutput) if (!gives.includes(key)) values.push(asOutput(key));
   const record = recordOf(facts, {
     status: execution.status,

@@ -137,7 +137,9 @@ export class TurnExecutor {
   async adopt(run: ActiveRun, row: TurnRecord, token: number): Promise<TurnWrite | undefined> {
     const { store, persistence } = this.sources;
     const keys = keysOf(row);
-    const cells = await persistence.until(() => store.values(run.runId, keys, [row.nodeId]), { runId: run.runId });
+    const cells = await persistence.until(() => store.values(run.runId, keys, giversOf(run.plan, keys)), {
+      runId: run.runId,
+    });
     const own = (key: string): StoredValue | undefined =>
       cells.find((cell) => cell.key === key && cell.stamp === row.token);
     if (keys.some((key) => own(key) === undefined)) {

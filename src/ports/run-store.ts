@@ -118,8 +118,9 @@ export interface RunStore {
   allValues(runId: string): Promise<StoredValue[]>;
   /** Undefined if the values have more characters than `most`: no more than that is held in memory. */
   allValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
-  /** Without what rows of the journal give: for a caller that has them. */
+  /** Without what rows of the journal give: for a caller that has them, or knows that there is nothing. */
   ownValues(runId: string): Promise<StoredValue[]>;
+  ownValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
   /** Writes values that no turn wrote. All of them, or none. */
   writeValues(runId: string, values: readonly ValueWrite[], stamp: number): Promise<void>;
   /** Outputs of settled turns, serialized; none for a turn without output. */

@@ -1,6 +1,5 @@
 import { types } from 'cassandra-driver';
 import { chunksOf } from '../../core/chunks.js';
-import { givenBy } from '../../core/given-values.js';
 import type { TurnName, TurnRecord } from '../../core/run.js';
 import { FIRST_TURN } from '../../core/turns.js';
 import type { StoredValue, TurnWrite, ValueWrite } from '../../ports/run-store.js';
@@ -94,10 +93,8 @@ export class CassandraJournal {
     const found: StoredValue[] = [];
     for (const some of chunksOf(nodeIds, IN_LIMIT)) {
       const names = some.map((nodeId) => ({ nodeId, turn: FIRST_TURN }));
-      for (const row of await this.reads.ask(runId, names)) {
-        const record = turnOfRow(row);
-        if (record.turn === FIRST_TURN && some.includes(record.nodeId)) found.push(...givenBy(record));
-      }
+      for (const row of await this.reads.ask(runId, names))
+        if (row['turn'] === FIRST_TURN && some.includes(String(row['node_id']))) found.push(...givenByRow(row));
     }
     return found;
   }

@@ -149,8 +149,10 @@ export class CassandraRunStore implements RunStore {
     return this.context.all(runId, most);
   }
 
-  ownValues(runId: string): Promise<StoredValue[]> {
-    return this.contextValues.all(runId);
+  async ownValues(runId: string): Promise<StoredValue[]>;
+  async ownValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  ownValues(runId: string, most?: number): Promise<StoredValue[] | undefined> {
+    return this.contextValues.all(runId, most);
   }
 
   outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {

@@ -129,13 +129,15 @@ export class CassandraSession {
       return this.send(operation, (client) => client.batch(queries, this.batchOptions));
     }
     if (runId === undefined) return this.execute(operation, whole.query, whole.params);
-    return this.execute(operation, whole.query, whole.params, {
-      // of a batch over several tables the server names neither keyspace nor partition key to the driver
-      keyspace: this.schema.keyspace,
-      // the driver takes tokens, which its types leave out
-      routingKey: this.tokens.of(runId) as unknown as Buffer,
-      ...this.options,
-    });
+    return this.send(operation, (client) =>
+      client.execute(whole.query, whole.params as unknown[], {
+        // of a batch over several tables the server names neither keyspace nor partition key to the driver
+        keyspace: this.schema.keyspace,
+        // the driver takes tokens, which its types leave out
+        routingKey: this.tokens.of(runId) as unknown as Buffer,
+        ...this.options,
+      }),
+    );
   }
 
   private async send<T>(operation: string, statement: (client: Client) => Promise<T>): Promise<T> {

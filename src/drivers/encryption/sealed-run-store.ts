@@ -137,8 +137,11 @@ export class SealedRunStore implements RunStore {
     return values && this.openValues(runId, values);
   }
 
-  async ownValues(runId: string): Promise<StoredValue[]> {
-    return this.openValues(runId, await this.inner.ownValues(runId));
+  async ownValues(runId: string): Promise<StoredValue[]>;
+  async ownValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  async ownValues(runId: string, most?: number): Promise<StoredValue[] | undefined> {
+    const values = await this.inner.ownValues(runId, most);
+    return values && this.openValues(runId, values);
   }
 
   async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {

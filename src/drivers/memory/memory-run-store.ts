@@ -1,5 +1,5 @@
 import type { WorkflowBlueprint } from 'flowcraft';
-import { givenBy, newest } from '../../core/given-values.js';
+import { charactersIn, givenBy, newest } from '../../core/given-values.js';
 import { stableJson } from '../../core/plan.js';
 import { decodeRunCursor, encodeRunCursor, type RunCursor } from '../../core/run-cursor.js';
 import type { RetryRecord } from '../../core/retry.js';
@@ -151,8 +151,11 @@ export class MemoryRunStore implements RunStore {
     return newest(own, given).map((value) => structuredClone(value));
   }
 
-  async ownValues(runId: string): Promise<StoredValue[]> {
-    return [...(this.data.values.get(runId)?.values() ?? [])].map((value) => structuredClone(value));
+  async ownValues(runId: string): Promise<StoredValue[]>;
+  async ownValues(runId: string, most: number | undefined): Promise<StoredValue[] | undefined>;
+  async ownValues(runId: string, most = Infinity): Promise<StoredValue[] | undefined> {
+    const found = [...(this.data.values.get(runId)?.values() ?? [])];
+    return charactersIn(found) > most ? undefined : found.map((value) => structuredClone(value));
   }
 
   async allValues(runId: string): Promise<StoredValue[]>;
@@ -160,8 +163,7 @@ export class MemoryRunStore implements RunStore {
   async allValues(runId: string, most = Infinity): Promise<StoredValue[] | undefined> {
     const rows = [...(this.data.turns.get(runId)?.values() ?? [])];
     const found = newest(await this.ownValues(runId), rows.flatMap(givenBy));
-    if (found.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) > most) return undefined;
-    return found.map((value) => structuredClone(value));
+    return charactersIn(found) > most ? undefined : found.map((value) => structuredClone(value));
   }
 
   async outputs(runId: string, turns: readonly TurnName[]): Promise<(TurnName & { output: string })[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { givenBy, givenOf, givesAll, giversOf, mayGive, newest, rewritten } from '../../../src/core/given-values.js';
+import { givenBy, givenOf, givesAll, giversOf, newest, rewritten } from '../../../src/core/given-values.js';
 import { planBlueprint } from '../../../src/core/plan.js';
 import { turnRecord } from '../../support/turn-records.js';
 
@@ -13,34 +13,52 @@ const plan = planBlueprint({
     { source: 'c', target: 'join' },
   ],
 });
+const first = (nodeId: string) => ({ nodeId, turn: '1' });
 const value = (key: string, stamp: number, text = '"own"') => ({ key, stamp, value: text });
 
 describe('what a row gives', () => {
   it('is the output under its own key, and to nodes that nothing else leads to', () => {
-    expect(givenOf(plan, 'a', ['_outputs.a', '_inputs.b', '_inputs.c'])).toEqual([
+    expect(givenOf(plan, first('a'), ['_outputs.a', '_inputs.b', '_inputs.c'])).toEqual([
       '_outputs.a',
       '_inputs.b',
       '_inputs.c',
     ]);
-    expect(givenOf(plan, 'b', ['_outputs.b', '_inputs.join'])).toEqual(['_outputs.b']);
+    expect(givenOf(plan, first('b'), ['_outputs.b', '_inputs.join'])).toEqual(['_outputs.b']);
     // a fallback that takes the edges of another node is no predecessor
-    expect(givenOf(plan, 'c', ['_inputs.b'])).toEqual([]);
+    expect(givenOf(plan, first('c'), ['_inputs.b'])).toEqual([]);
   });
 
-  it('is bounded, since who reads one of its keys reads all of the row', () => {
-    const targets = Array.from({ length: 300 }, (_, i) => `t${i}`);
-    const fan = planBlueprint({
-      id: 'fan',
-      nodes: ['s', ...targets].map((id) => ({ id, uses: 'noop' })),
-      edges: targets.map((target) => ({ source: 's', target })),
-    });
-    expect(givenOf(fan, 's', ['_outputs.s', ...targets.map((id) => `_inputs.${id}`)])).toHaveLength(100);
+  it('is no input of many targets, since each of them may have to read all of the row', () => {
+    const fanOf = (width: number) => {
+      const targets = Array.from({ length: width }, (_, i) => `t${i}`);
+      const edges = targets.map((target) => ({ source: 's', target }));
+      return planBlueprint({ id: 'fan', nodes: ['s', ...targets].map((id) => ({ id, uses: 'noop' })), edges });
+    };
+    const keys = ['_outputs.s', '_inputs.t0', '_inputs.t9'];
+    expect(givenOf(fanOf(10), first('s'), keys)).toEqual(keys);
+    expect(givenOf(fanOf(11), first('s'), keys)).toEqual(['_outputs.s']);
+  });
+
+  it('is nothing in loops and where batches are, whose journals grow beyond their contexts', () => {
+    const nodes = [
+      { id: 'a', uses: 'noop' },
+      { id: 'loop', uses: 'loop-controller', params: { condition: 'more' } },
+    ];
+    const edges = [
+      { source: 'a', target: 'loop' },
+      { source: 'loop', target: 'a', action: 'continue' },
+    ];
+    expect(planBlueprint({ id: 'l', nodes, edges }).givers.size).toBe(0);
+    const scatter = { id: 's', uses: 'batch-scatter', params: { workerUsesKey: 'noop', gatherNodeId: 'g' } };
+    const gather = { id: 'g', uses: 'batch-gather' };
+    const batch = { id: 'b', nodes: [scatter, gather], edges: [{ source: 's', target: 'g' }] };
+    expect(planBlueprint(batch).givers.size).toBe(0);
   });
 
   it('comes from first turns of nodes of the blueprint only', () => {
-    expect(mayGive(plan, { nodeId: 'a', turn: '1' })).toBe(true);
-    expect(mayGive(plan, { nodeId: 'a', turn: '2' })).toBe(false);
-    expect(mayGive(plan, { nodeId: 'added', turn: '1' })).toBe(false);
+    expect(givenOf(plan, first('a'), ['_outputs.a'])).toEqual(['_outputs.a']);
+    expect(givenOf(plan, { nodeId: 'a', turn: '2' }, ['_outputs.a'])).toEqual([]);
+    expect(givenOf(plan, first('added'), ['_outputs.added'])).toEqual([]);
   });
 
   it('is found by the blueprint: each key that is given has its giver among those that are looked at', () => {
@@ -49,7 +67,7 @@ describe('what a row gives', () => {
     ]);
     for (const nodeId of ['a', 'b', 'c', 'join']) {
       const keys = [`_outputs.${nodeId}`, '_inputs.b', '_inputs.c', '_inputs.join'];
-      for (const key of givenOf(plan, nodeId, keys)) expect(giversOf(plan, [key])).toEqual([nodeId]);
+      for (const key of givenOf(plan, first(nodeId), keys)) expect(giversOf(plan, [key])).toEqual([nodeId]);
     }
   });
 
@@ -77,6 +95,14 @@ describe('what a row gives', () => {
     expect(record.gives).toEqual(['_outputs.a']);
     expect(values).toEqual([{ key: 'x', value: '1' }]);
     expect(rewritten(row, []).record).not.toHaveProperty('gives');
+    // the row was discarded since, and what it gave is kept
+    expect(rewritten(turnRecord('a'), still)).toMatchObject({
+      values: [
+        { key: '_outputs.a', value: '"o"' },
+        { key: 'x', value: '1' },
+      ],
+    });
+    expect(rewritten(turnRecord('a'), still).values[0]).not.toHaveProperty('ref');
   });
 
   it('is all that a turn wrote, or not', () => {

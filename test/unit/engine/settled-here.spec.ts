@@ -4,7 +4,9 @@ import type { ActiveRun } from '../../../src/engine/active-run.js';
 import { SettledHere } from '../../../src/engine/settled-here.js';
 import { turnRecord } from '../../support/turn-records.js';
 
-const run = (fields: { retries?: number } = {}) => ({ runId: 'r', record: fields }) as unknown as ActiveRun;
+const planned = new Set(['a', 'b', 'c', ...Array.from({ length: 101 }, (_, i) => `n${i}`)]);
+const run = (fields: { retries?: number } = {}) =>
+  ({ runId: 'r', record: fields, plan: { nodes: planned } }) as unknown as ActiveRun;
 const giving = (nodeId: string, fields: Partial<TurnRecord> = {}) =>
   turnRecord(nodeId, { output: '1', gives: [`_outputs.${nodeId}`], ...fields });
 
@@ -33,6 +35,7 @@ describe('turns that settled in this process', () => {
     ['wrote an input that others may write', giving('b', { inputsWritten: ['_inputs.join'] })],
     ['added nodes', giving('b', { dynamicNodes: [{ id: 'x', uses: 'y' }] })],
     ['began a batch', giving('b', { batch: { id: 'b1', uses: 'w', items: 3 } as TurnRecord['batch'] & object })],
+    ['was added to the run and has no output', turnRecord('added')],
     ['has a large output', giving('b', { output: 'x'.repeat(20_000) })],
   ])('do not tell what the run holds if one of them %s', (_what, row) => {
     settled.note(run(), giving('a'));
