@@ -102,7 +102,7 @@ function nodeOptions({ results }) {
   const lines = used.map((options) => {
     const others = results.filter((result) => (result.nodeOptions ?? '') !== options).map(({ title }) => title);
     const but = others.length > 0 ? `, except for: ${others.join('; ')}` : '';
-    return `- Clients and workers of all systems, and the floor, run with \`NODE_OPTIONS=${options}\` ([tuning](tuning.md#memory))${but}.\n`;
+    return `- Clients and workers of all systems, and the floor, run with \`NODE_OPTIONS=${options}\` ([tuning](tuning.md#memory-and-cpu-of-a-worker))${but}.\n`;
   });
   return lines.join('');
 }
