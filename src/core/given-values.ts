@@ -5,8 +5,10 @@ import { FIRST_TURN } from './turns.js';
 
 type Vertex = Pick<PlanNode, 'id' | 'definition' | 'predecessors' | 'targets'>;
 
-/** Each of them that comes by a message reads all of the giver's row. */
-const MOST_TARGETS = 10;
+/** Each target that comes by a message reads all of the giver's row: of more of them, or of a large output, none gets it so. */
+const MOST_TARGETS = 100;
+const MOST_TARGETS_OF_LARGE = 10;
+const LARGE_CHARACTERS = 512;
 
 /**
  * Most of what a turn writes to the context is its output: as `_outputs.<node>`, and as the input of what follows. That
@@ -32,8 +34,17 @@ export function giversIn(nodes: ReadonlyMap<string, Vertex>, isDag: boolean): Re
 }
 
 /** The keys that a turn gives its output to, of all those that hold it. */
-export function givenOf({ givers }: BlueprintPlan, { nodeId, turn }: TurnName, keys: readonly string[]): string[] {
-  return turn === FIRST_TURN ? keys.filter((key) => givers.get(key) === nodeId) : [];
+export function givenOf(
+  { givers }: BlueprintPlan,
+  { nodeId, turn }: TurnName,
+  output: string,
+  keys: readonly string[],
+): string[] {
+  if (turn !== FIRST_TURN) return [];
+  const given = keys.filter((key) => givers.get(key) === nodeId);
+  const inputs = given.filter((key) => key.startsWith(INPUT_KEY_PREFIX));
+  const areTooMany = inputs.length > MOST_TARGETS_OF_LARGE && output.length > LARGE_CHARACTERS;
+  return areTooMany ? given.filter((key) => !inputs.includes(key)) : given;
 }
 
 /** The nodes whose first turns may give what these keys hold. */

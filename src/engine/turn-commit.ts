@@ -64,7 +64,8 @@ export function turnWrite(
       (goesAhead ? ahead : values).push(value === output ? asOutput(key) : { key, value });
     }
   }
-  const gives = execution.status === 'completed' ? givenOf(plan, facts, ofOutput) : [];
+  const isGiven = execution.status === 'completed' && output !== undefined;
+  const gives = isGiven ? givenOf(plan, facts, output, ofOutput) : [];
   for (const key of ofOutput) if (!gives.includes(key)) values.push(asOutput(key));
   const record = recordOf(facts, {
     status: execution.status,

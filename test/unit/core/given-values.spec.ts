@@ -18,14 +18,14 @@ const value = (key: string, stamp: number, text = '"own"') => ({ key, stamp, val
 
 describe('what a row gives', () => {
   it('is the output under its own key, and to nodes that nothing else leads to', () => {
-    expect(givenOf(plan, first('a'), ['_outputs.a', '_inputs.b', '_inputs.c'])).toEqual([
+    expect(givenOf(plan, first('a'), '1', ['_outputs.a', '_inputs.b', '_inputs.c'])).toEqual([
       '_outputs.a',
       '_inputs.b',
       '_inputs.c',
     ]);
-    expect(givenOf(plan, first('b'), ['_outputs.b', '_inputs.join'])).toEqual(['_outputs.b']);
+    expect(givenOf(plan, first('b'), '1', ['_outputs.b', '_inputs.join'])).toEqual(['_outputs.b']);
     // a fallback that takes the edges of another node is no predecessor
-    expect(givenOf(plan, first('c'), ['_inputs.b'])).toEqual([]);
+    expect(givenOf(plan, first('c'), '1', ['_inputs.b'])).toEqual([]);
   });
 
   it('is no input of many targets, since each of them may have to read all of the row', () => {
@@ -34,9 +34,13 @@ describe('what a row gives', () => {
       const edges = targets.map((target) => ({ source: 's', target }));
       return planBlueprint({ id: 'fan', nodes: ['s', ...targets].map((id) => ({ id, uses: 'noop' })), edges });
     };
-    const keys = ['_outputs.s', '_inputs.t0', '_inputs.t9'];
-    expect(givenOf(fanOf(10), first('s'), keys)).toEqual(keys);
-    expect(givenOf(fanOf(11), first('s'), keys)).toEqual(['_outputs.s']);
+    const keysOf = (width: number) => ['_outputs.s', ...Array.from({ length: width }, (_, i) => `_inputs.t${i}`)];
+    const given = (width: number, output: string) => givenOf(fanOf(width), first('s'), output, keysOf(width));
+    expect(given(100, '1')).toEqual(keysOf(100));
+    expect(given(101, '1')).toEqual(['_outputs.s']);
+    const large = 'x'.repeat(513);
+    expect(given(10, large)).toEqual(keysOf(10));
+    expect(given(11, large)).toEqual(['_outputs.s']);
   });
 
   it('is nothing in loops and where batches are, whose journals grow beyond their contexts', () => {
@@ -56,9 +60,9 @@ describe('what a row gives', () => {
   });
 
   it('comes from first turns of nodes of the blueprint only', () => {
-    expect(givenOf(plan, first('a'), ['_outputs.a'])).toEqual(['_outputs.a']);
-    expect(givenOf(plan, { nodeId: 'a', turn: '2' }, ['_outputs.a'])).toEqual([]);
-    expect(givenOf(plan, first('added'), ['_outputs.added'])).toEqual([]);
+    expect(givenOf(plan, first('a'), '1', ['_outputs.a'])).toEqual(['_outputs.a']);
+    expect(givenOf(plan, { nodeId: 'a', turn: '2' }, '1', ['_outputs.a'])).toEqual([]);
+    expect(givenOf(plan, first('added'), '1', ['_outputs.added'])).toEqual([]);
   });
 
   it('is found by the blueprint: each key that is given has its giver among those that are looked at', () => {
@@ -67,7 +71,7 @@ describe('what a row gives', () => {
     ]);
     for (const nodeId of ['a', 'b', 'c', 'join']) {
       const keys = [`_outputs.${nodeId}`, '_inputs.b', '_inputs.c', '_inputs.join'];
-      for (const key of givenOf(plan, first(nodeId), keys)) expect(giversOf(plan, [key])).toEqual([nodeId]);
+      for (const key of givenOf(plan, first(nodeId), '1', keys)) expect(giversOf(plan, [key])).toEqual([nodeId]);
     }
   });
 
