@@ -8,7 +8,8 @@ type Vertex = Pick<PlanNode, 'id' | 'definition' | 'predecessors' | 'targets'>;
 /** Each target that comes by a message reads all of the giver's row: of more of them, or of a large output, none gets it so. */
 const MOST_TARGETS = 100;
 const MOST_TARGETS_OF_LARGE = 10;
-const LARGE_CHARACTERS = 512;
+/** Outputs up to this size are stored again where a value has to be written; larger ones are referred to. */
+export const INLINE_CHARACTERS = 512;
 
 /**
  * Most of what a turn writes to the context is its output: as `_outputs.<node>`, and as the input of what follows. That
@@ -43,7 +44,7 @@ export function givenOf(
   if (turn !== FIRST_TURN) return [];
   const given = keys.filter((key) => givers.get(key) === nodeId);
   const inputs = given.filter((key) => key.startsWith(INPUT_KEY_PREFIX));
-  const areTooMany = inputs.length > MOST_TARGETS_OF_LARGE && output.length > LARGE_CHARACTERS;
+  const areTooMany = inputs.length > MOST_TARGETS_OF_LARGE && output.length > INLINE_CHARACTERS;
   return areTooMany ? given.filter((key) => !inputs.includes(key)) : given;
 }
 

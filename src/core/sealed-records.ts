@@ -33,8 +33,9 @@ export function sealValue<T extends Value>(cipher: ValueCipher, runId: string, v
 
 export function openValue<T extends Value>(cipher: ValueCipher, runId: string, value: T): T {
   if (value.value === undefined) return value;
-  const cell = value.ref ? cellOf(runId, value.ref)('output') : valueCell(runId, value);
-  const text = cipher.decrypt(cell, value.value);
+  const text = value.ref
+    ? openOutput(cipher, runId, { ...value.ref, output: value.value })
+    : cipher.decrypt(valueCell(runId, value), value.value);
   return text === value.value ? value : { ...value, value: text };
 }
 

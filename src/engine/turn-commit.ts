@@ -1,6 +1,6 @@
 import type { NodeResult } from 'flowcraft';
 import { ITEM_KEY_PREFIX } from '../core/batch.js';
-import { givenOf } from '../core/given-values.js';
+import { givenOf, INLINE_CHARACTERS } from '../core/given-values.js';
 import type { BlueprintPlan } from '../core/plan.js';
 import type { ErrorRecord, TurnName, TurnRecord } from '../core/run.js';
 import { ContextTooLargeError } from '../core/limit-errors.js';
@@ -10,9 +10,6 @@ import { batchOf } from './batch-nodes.js';
 import { NO_EDGES, type EdgeDecision } from './edge-decision.js';
 import type { Execution } from './node-execution.js';
 import type { RunContext } from './run-context.js';
-
-/** Outputs up to this size are stored again where a value has to be written; larger ones are referred to. */
-export const INLINE_CHARACTERS = 512;
 
 export interface TurnFacts extends TurnName {
   readonly runId: string;

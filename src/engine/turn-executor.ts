@@ -2,7 +2,7 @@ import type { NodeDefinition } from 'flowcraft';
 import { LRUCache } from 'lru-cache';
 import { workerDefinition } from '../core/batch.js';
 import { lookupKeys } from '../core/context-view.js';
-import { giversOf, rewritten } from '../core/given-values.js';
+import { giversOf, INLINE_CHARACTERS, rewritten } from '../core/given-values.js';
 import { keysOf, type TurnName, type TurnRecord } from '../core/run.js';
 import type { Origin } from '../core/settlement.js';
 import { retractionOf, tornRows } from '../core/torn-rows.js';
@@ -21,7 +21,7 @@ import { hasPlainEdges, takePlainEdges, tellOfPlainEdges } from './plain-edges.j
 import { outputKey, RunContext, type ContextSources } from './run-context.js';
 import { endingWrite, isRefusal, refusedOutcome } from './refused-outcome.js';
 import type { Grant } from './turn-claimer.js';
-import { hasOutput, INLINE_CHARACTERS, turnWrite, type TurnFacts } from './turn-commit.js';
+import { hasOutput, turnWrite, type TurnFacts } from './turn-commit.js';
 import type { WebhookEndpoints } from './webhook-endpoints.js';
 
 const CREATORS_KEPT = 200;
