@@ -32,4 +32,6 @@ process.on('message', async ({ id, command, argument }) => {
   if (process.connected) process.send({ id, answer });
   if (command === 'stop') setTimeout(() => process.exit(0), 2000).unref();
 });
+// whoever started this worker is gone
+process.on('disconnect', () => process.exit());
 process.send({ ready: true });

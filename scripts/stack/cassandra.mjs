@@ -105,8 +105,9 @@ cdc_raw_directory: ${inData('cdc_raw')}
 commitlog_sync: periodic
 commitlog_sync_period: 10000ms
 commitlog_segment_size: 16MiB
-commitlog_total_space: 256MiB
-memtable_allocation_type: heap_buffers
+commitlog_total_space: 1GiB
+memtable_allocation_type: offheap_objects
+memtable_offheap_space: 1GiB
 auto_snapshot: false
 `;
 }

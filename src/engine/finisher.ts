@@ -128,7 +128,8 @@ export class Finisher {
     const final = (end.run && end.run.status !== 'running' ? end.run.status : status) satisfies EndStatus;
     const finalReason = end.run?.reason ?? why;
     // nothing settles any more
-    if (isCutShort && !(await this.close(runId, final, stamp))) return undefined;
+    if (isCutShort && !(await this.close(runId, stamp, (below) => this.ledger.end(runId, final, below))))
+      return undefined;
     const interrupted = isCutShort ? await cutShort(this, run, stamp) : undefined;
     if (interrupted) await this.onCutShort?.(run, interrupted);
     if (final !== status && final !== 'cancelled') errors = await this.errors(runId); // another was first, and the end is its
@@ -153,9 +154,7 @@ export class Finisher {
       { runId },
     );
     await Promise.all([
-      this.close(runId, final, stamp).then(async (isClosed) => {
-        if (isClosed) await this.persistence.until(() => this.ledger.forget(runId), { runId });
-      }),
+      this.close(runId, stamp, (below) => this.ledger.conclude(runId, final, below)),
       this.announce(runId, final),
     ]);
     this.settled.forget(runId);
@@ -166,9 +165,9 @@ export class Finisher {
   }
 
   /** Closes the ledger of a run that has ended. False: the run was opened again, and its ledger is a new one. */
-  private async close(runId: string, status: EndStatus, stamp: number): Promise<boolean> {
+  private async close(runId: string, stamp: number, end: (below: number) => Promise<boolean>): Promise<boolean> {
     for (let below = stamp; ;) {
-      if (await this.persistence.until(() => this.ledger.end(runId, status, below), { runId })) return true;
+      if (await this.persistence.until(() => end(below), { runId })) return true;
       // tokens were granted since: to a retry of the run, or while it ended. The time first, the run then: a retry that
       // comes after this look has higher tokens
       below = await this.persistence.until(() => this.ledger.now(), { runId });

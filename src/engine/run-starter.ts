@@ -23,6 +23,8 @@ export type { StartOptions } from './start-options.js';
 
 /** So long after it was accepted, a run is taken for one that nobody else has found yet. */
 const LAUNCH_MS = 5_000;
+/** Microseconds. Nothing comes before the rows and the tokens of a run whose id is new, so that these lie above any. */
+const BEFORE_ALL = 2;
 
 /** What a run is to be called. */
 export interface RunName {
@@ -158,7 +160,9 @@ export class RunStarter {
   /** A run under an id that was made here: nobody else can start it, so nothing has to be decided. */
   private async create(record: RunRecord): Promise<void> {
     const { runId } = record;
-    const now = await this.persistence.until(() => this.ledger.now(), { runId });
+    // only what waits for a time has to know the ledger's
+    const isForLater = record.options?.startAt !== undefined;
+    const now = isForLater ? await this.persistence.until(() => this.ledger.now(), { runId }) : BEFORE_ALL;
     const acceptedAt = this.clock.now();
     await this.store.create(record, this.firstStatus(record, now));
     const run = await this.runs.hold(record);
@@ -180,10 +184,7 @@ export class RunStarter {
 
   private async launch(run: ActiveRun, now: number, acceptedAt: number): Promise<void> {
     const { runId, plan } = run;
-    await Promise.all([
-      this.persistence.until(() => this.open(run, now, acceptedAt), { runId }),
-      this.persistence.until(() => this.ledger.touch([runId]), { runId }),
-    ]);
+    await this.persistence.until(() => this.open(run, now, acceptedAt), { runId });
     await this.timers.arm(run.record);
     if (isDelayed(run.record, now)) return;
     const starts = startTurns(plan);
@@ -196,13 +197,13 @@ export class RunStarter {
   /** The state of a run that has just begun. Later than that, others may have found the run, and its journal tells. */
   private async open(run: ActiveRun, now: number, acceptedAt: number): Promise<void> {
     if (this.clock.now() - acceptedAt > LAUNCH_MS) {
-      await this.rebuilder.rebuild(run);
+      await Promise.all([this.rebuilder.rebuild(run), this.ledger.touch([run.runId])]);
       return;
     }
     const state = new LedgerState();
     const incarnation = `${run.runId}:${Math.floor(this.ids.random() * 1e12)}`;
     state.open(startTurns(run.plan), incarnation, now, isDelayed(run.record, now));
-    await this.ledger.install(run.runId, state);
+    await this.ledger.begin(run.runId, state);
   }
 
   /** Whoever has had this run accepted may have come no further than that: a probe finds what is missing. */

@@ -23,7 +23,7 @@ export interface WaitEnd {
 }
 
 /** Thousands may wait at a time, and an announcement is seldom lost. */
-const FIRST_POLL_MS = 1_000;
+const FIRST_POLL_MS = 2_000;
 const POLL_GROWTH = 2;
 const LONGEST_POLL_MS = 8_000;
 const STARTS_KEPT = 10_000;

@@ -1,5 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { LONG_LEASE_MS, newRunId, SHORT_LEASE_MS, waitOn, type LedgerBench, type OpenLedger } from './ledger-bench.js';
+import {
+  granted,
+  LedgerRun,
+  LONG_LEASE_MS,
+  newRunId,
+  SHORT_LEASE_MS,
+  waitOn,
+  type LedgerBench,
+  type OpenLedger,
+} from './ledger-bench.js';
+import { SHAPES } from '../support/blueprints.js';
 
 /** Time, liveness of workers, idle runs, election. */
 export function fleetContract(open: OpenLedger): void {
@@ -8,6 +18,8 @@ export function fleetContract(open: OpenLedger): void {
     bench = await open();
   });
   afterEach(() => bench.close());
+
+  const begin = async (run: LedgerRun) => bench.ledger.begin(run.runId, await run.fresh());
 
   it('tells the time in microseconds, and it never goes back', async () => {
     const times = [await bench.ledger.now(), await bench.ledger.now(), await bench.ledger.now()];
@@ -82,6 +94,28 @@ export function fleetContract(open: OpenLedger): void {
       await waitOn(bench, 20);
       expect(await bench.ledger.idle(0, 10)).toEqual([]);
       await bench.ledger.touch([]);
+    });
+
+    it('are watched from their beginning until nothing is left to do of them', async () => {
+      const [run, other] = [new LedgerRun(bench.ledger, SHAPES.chain), new LedgerRun(bench.ledger, SHAPES.chain)];
+      await Promise.all([begin(run), begin(other)]);
+      await waitOn(bench, 20);
+      expect((await bench.ledger.idle(10, 10)).sort()).toEqual([run.runId, other.runId].sort());
+      expect(await bench.ledger.conclude(run.runId, 'completed', Number.MAX_SAFE_INTEGER)).toBe(true);
+      expect(await bench.ledger.idle(10, 10)).toEqual([other.runId]);
+      expect(await run.claim('a')).toEqual({ kind: 'closed', status: 'completed' });
+      const { token } = granted(await other.claim('a'));
+      expect(await bench.ledger.conclude(other.runId, 'completed', token)).toBe(false);
+      expect(await bench.ledger.idle(10, 10)).toEqual([other.runId]);
+      expect(await bench.ledger.conclude(newRunId(), 'completed', 1)).toBe(true);
+    });
+
+    it('keep the state that they have when they begin again', async () => {
+      const run = new LedgerRun(bench.ledger, SHAPES.chain);
+      await begin(run);
+      const { token } = granted(await run.claim('a'));
+      await begin(run);
+      expect((await bench.ledger.read(run.runId)).counts()).toMatchObject({ open: 1, token });
     });
   });
 

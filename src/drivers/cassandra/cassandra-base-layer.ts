@@ -24,8 +24,8 @@ export class CassandraBaseLayer {
   /** Each key's text as ValueCodec writes it. */
   async read(runId: string): Promise<Map<string, string>> {
     const [run, context] = await Promise.all([
-      this.session.execute('reading the initial context', this.inputCql, [runId]),
-      this.session.execute('reading the initial context', this.dataCql, [runId]),
+      this.session.execute('reading the initial context', this.inputCql, [runId], runId),
+      this.session.execute('reading the initial context', this.dataCql, [runId], runId),
     ]);
     const input = textOf(run.rows[0]?.['input']);
     if (input !== undefined) {

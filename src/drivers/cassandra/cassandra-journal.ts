@@ -74,15 +74,15 @@ export class CassandraJournal {
   private async readSome(runId: string, names: readonly TurnName[]): Promise<types.Row[]> {
     const [first] = names;
     if (first && names.length === 1)
-      return (await this.session.execute('reading a turn', this.oneCql, [runId, first.nodeId, first.turn])).rows;
+      return (await this.session.execute('reading a turn', this.oneCql, [runId, first.nodeId, first.turn], runId)).rows;
     const tuples = names.map(({ nodeId, turn }) => new types.Tuple(nodeId, turn));
-    return this.session.allRows('reading turns', this.someCql, [runId, tuples], PAGE_WITH_OUTPUTS);
+    return this.session.allRows('reading turns', this.someCql, [runId, tuples], PAGE_WITH_OUTPUTS, runId);
   }
 
   async turns(runId: string, outputs: boolean): Promise<TurnRecord[]> {
     const [query, fetchSize] = outputs ? [this.allCql, PAGE_WITH_OUTPUTS] : [this.headsCql, PAGE];
     const records: TurnRecord[] = [];
-    for await (const page of this.session.pages('reading the journal', query, [runId], fetchSize)) {
+    for await (const page of this.session.pages('reading the journal', query, [runId], fetchSize, runId)) {
       for (const row of page) records.push(turnOfRow(row));
     }
     return records;
@@ -103,7 +103,7 @@ export class CassandraJournal {
   async allGiven(runId: string, most: number): Promise<StoredValue[] | undefined> {
     const found: StoredValue[] = [];
     let characters = 0;
-    for await (const page of this.session.pages('reading outputs', this.givenCql, [runId], PAGE_WITH_OUTPUTS)) {
+    for await (const page of this.session.pages('reading outputs', this.givenCql, [runId], PAGE_WITH_OUTPUTS, runId)) {
       for (const value of page.flatMap(givenByRow)) {
         characters += value.value?.length ?? 0;
         if (characters > most) return undefined;
@@ -117,7 +117,13 @@ export class CassandraJournal {
     const found: (TurnName & { output: string })[] = [];
     for (const some of chunksOf(turns, IN_LIMIT)) {
       const names = some.map(({ nodeId, turn }) => new types.Tuple(nodeId, turn));
-      for (const row of await this.session.allRows('reading outputs', this.outputsCql, [runId, names], IN_LIMIT)) {
+      for (const row of await this.session.allRows(
+        'reading outputs',
+        this.outputsCql,
+        [runId, names],
+        IN_LIMIT,
+        runId,
+      )) {
         const output = String(row['output'] ?? '');
         if (output !== '') found.push({ nodeId: String(row['node_id']), turn: String(row['turn']), output });
       }

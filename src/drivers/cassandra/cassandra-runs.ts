@@ -54,7 +54,7 @@ export class CassandraRuns {
     const what = JSON.stringify(['accept', run.runId, run.createdAt, run.inputHash]);
     return this.attempt(what, async (attempt) => {
       const params = [...headOf(run), attempt];
-      const result = await this.session.decide('accepting a run', this.insertCql, params);
+      const result = await this.session.decide('accepting a run', this.insertCql, params, run.runId);
       const row = result.first();
       if (result.wasApplied()) return { accepted: true, run };
       // A try of ours that seemed lost may have been applied.
@@ -68,7 +68,7 @@ export class CassandraRuns {
   }
 
   async read(runId: string): Promise<RunRecord | undefined> {
-    const result = await this.session.execute('reading a run', this.readCql, [runId]);
+    const result = await this.session.execute('reading a run', this.readCql, [runId], runId);
     const row = result.rows[0];
     return row && runOf(row);
   }
@@ -77,9 +77,9 @@ export class CassandraRuns {
     const what = JSON.stringify(['end', runId, status, at, reason ?? null, retries]);
     return this.attempt(what, async (attempt) => {
       const params = [status, reason ?? null, at, attempt, runId, retries || null];
-      const decided = await this.session.decide('ending a run', this.endCql, params);
+      const decided = await this.session.decide('ending a run', this.endCql, params, runId);
       if (decided.wasApplied()) return { ended: true };
-      const result = await this.session.readSerial('reading a run that ended', this.readCql, [runId]);
+      const result = await this.session.readSerial('reading a run that ended', this.readCql, [runId], runId);
       const row = result.rows[0];
       return row?.['ended_by'] === attempt ? { ended: true } : { ended: false, run: row && runOf(row) };
     });
@@ -92,8 +92,8 @@ export class CassandraRuns {
     retry: RetryRecord,
   ): Promise<{ reopened: boolean; run: RunRecord | undefined }> {
     const params = [retries + 1, JSON.stringify(retry), runId, retries || null];
-    const decided = await this.session.decide('opening a run again', this.reopenCql, params);
-    const result = await this.session.readSerial('reading a run that was opened again', this.readCql, [runId]);
+    const decided = await this.session.decide('opening a run again', this.reopenCql, params, runId);
+    const result = await this.session.readSerial('reading a run that was opened again', this.readCql, [runId], runId);
     const row = result.rows[0];
     const run = row && runOf(row);
     return { reopened: decided.wasApplied() || run?.retry?.id === retry.id, run };

@@ -52,21 +52,19 @@ export class CassandraSession {
     return this.takesBigInt ? BigInt(whole) : whole;
   }
 
-  /** @param operation completes "Cassandra is not available for ..." */
-  execute(
-    operation: string,
-    query: string,
-    params: readonly unknown[],
-    options: QueryOptions = this.options,
-  ): Promise<types.ResultSet> {
-    return this.send(operation, (client) => client.execute(query, params as unknown[], options));
+  /**
+   * @param operation completes "Cassandra is not available for ..."
+   * @param runId whose partition it is, if it is that of a run
+   */
+  execute(operation: string, query: string, params: readonly unknown[], runId?: string): Promise<types.ResultSet> {
+    return this.executeWith(operation, query, params, this.options, runId);
   }
 
   /** Executes a lightweight transaction, which must recognise an earlier try of its own. */
-  async decide(operation: string, query: string, params: readonly unknown[]): Promise<types.ResultSet> {
+  async decide(operation: string, query: string, params: readonly unknown[], runId?: string): Promise<types.ResultSet> {
     for (let retry = 0; ; retry++) {
       try {
-        return await this.execute(operation, query, params);
+        return await this.execute(operation, query, params, runId);
       } catch (error) {
         const undecided = error instanceof UnavailableError && isUndecided(error.cause);
         if (!undecided || retry === UNDECIDED_RETRIES) throw error;
@@ -75,8 +73,13 @@ export class CassandraSession {
   }
 
   /** Reads the latest decided state of a lightweight row, after finishing what was undecided. */
-  async readSerial(operation: string, query: string, params: readonly unknown[]): Promise<types.ResultSet> {
-    return this.execute(operation, query, params, this.serialOptions);
+  async readSerial(
+    operation: string,
+    query: string,
+    params: readonly unknown[],
+    runId?: string,
+  ): Promise<types.ResultSet> {
+    return this.executeWith(operation, query, params, this.serialOptions, runId);
   }
 
   /** Rows in pages, fetched as the caller takes them: for many small rows far cheaper than one by one. */
@@ -85,16 +88,13 @@ export class CassandraSession {
     query: string,
     params: readonly unknown[],
     fetchSize: number,
+    runId?: string,
   ): AsyncGenerator<types.Row[]> {
     let pageState: string | undefined;
     do {
       const paging = pageState === undefined ? {} : { pageState };
-      const page = await this.execute(operation, query, params, {
-        autoPage: false,
-        fetchSize,
-        ...paging,
-        ...this.options,
-      });
+      const options = { autoPage: false, fetchSize, ...paging, ...this.options };
+      const page = await this.executeWith(operation, query, params, options, runId);
       yield page.rows ?? [];
       pageState = page.pageState ?? undefined;
     } while (pageState !== undefined);
@@ -111,9 +111,15 @@ export class CassandraSession {
   }
 
   /** All rows at once. Some servers cut a page by its size, also where few rows are asked for. */
-  async allRows(operation: string, query: string, params: readonly unknown[], fetchSize: number): Promise<types.Row[]> {
+  async allRows(
+    operation: string,
+    query: string,
+    params: readonly unknown[],
+    fetchSize: number,
+    runId?: string,
+  ): Promise<types.Row[]> {
     const rows: types.Row[] = [];
-    for await (const page of this.pages(operation, query, params, fetchSize)) rows.push(...page);
+    for await (const page of this.pages(operation, query, params, fetchSize, runId)) rows.push(...page);
     return rows;
   }
 
@@ -128,16 +134,26 @@ export class CassandraSession {
       const queries = statements as { query: string; params: unknown[] }[];
       return this.send(operation, (client) => client.batch(queries, this.batchOptions));
     }
-    if (runId === undefined) return this.execute(operation, whole.query, whole.params);
-    return this.send(operation, (client) =>
-      client.execute(whole.query, whole.params as unknown[], {
+    return this.execute(operation, whole.query, whole.params, runId);
+  }
+
+  private executeWith(
+    operation: string,
+    query: string,
+    params: readonly unknown[],
+    options: QueryOptions,
+    runId: string | undefined,
+  ): Promise<types.ResultSet> {
+    return this.send(operation, (client) => {
+      if (runId === undefined) return client.execute(query, params as unknown[], options);
+      return client.execute(query, params as unknown[], {
         // of a batch over several tables the server names neither keyspace nor partition key to the driver
         keyspace: this.schema.keyspace,
         // the driver takes tokens, which its types leave out
         routingKey: this.tokens.of(runId) as unknown as Buffer,
-        ...this.options,
-      }),
-    );
+        ...options,
+      });
+    });
   }
 
   private async send<T>(operation: string, statement: (client: Client) => Promise<T>): Promise<T> {

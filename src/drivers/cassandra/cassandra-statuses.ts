@@ -21,7 +21,7 @@ export class CassandraStatuses {
 
   async write(write: StatusWrite): Promise<void> {
     const { query, params } = this.statement(write);
-    await this.session.execute('writing a status', query, params);
+    await this.session.execute('writing a status', query, params, write.runId);
   }
 
   statement({ runId, status, reason, result, stamp, at }: StatusWrite): Statement {
@@ -32,11 +32,11 @@ export class CassandraStatuses {
   }
 
   async touch(runId: string, stamp: number, at: number): Promise<void> {
-    await this.session.execute('writing a status', this.touchCql, [this.session.stamp(stamp), at, runId]);
+    await this.session.execute('writing a status', this.touchCql, [this.session.stamp(stamp), at, runId], runId);
   }
 
   async read(runId: string): Promise<StatusRow | undefined> {
-    const row = (await this.session.execute('reading a status', this.readCql, [runId])).rows[0];
+    const row = (await this.session.execute('reading a status', this.readCql, [runId], runId)).rows[0];
     const status = textOf(row?.['status']);
     // A row that only `touch` made has no status yet.
     if (!row || status === undefined) return undefined;
@@ -51,8 +51,8 @@ export class CassandraStatuses {
 
   async foreign(runId: string): Promise<ForeignRun | undefined> {
     const [contexts, statuses] = await Promise.all([
-      this.session.execute('reading a foreign run', this.foreignDataCql, [runId]),
-      this.session.execute('reading a foreign run', this.foreignStatusCql, [runId]),
+      this.session.execute('reading a foreign run', this.foreignDataCql, [runId], runId),
+      this.session.execute('reading a foreign run', this.foreignStatusCql, [runId], runId),
     ]);
     const [context, status] = [contexts.rows[0], statuses.rows[0]];
     if (!context && !status) return undefined;

@@ -34,7 +34,7 @@ export class CassandraValues {
 
   private async readSome(runId: string, keys: readonly string[]): Promise<types.Row[]> {
     const distinct = [...new Set(keys)];
-    return this.session.allRows('reading context values', this.someCql, [runId, distinct], PAGE);
+    return this.session.allRows('reading context values', this.someCql, [runId, distinct], PAGE, runId);
   }
 
   async all(runId: string): Promise<StoredValue[]>;
@@ -43,7 +43,7 @@ export class CassandraValues {
   async all(runId: string, most = Infinity): Promise<StoredValue[] | undefined> {
     const found: StoredValue[] = [];
     let characters = 0;
-    for await (const page of this.session.pages('reading the context', this.allCql, [runId], PAGE)) {
+    for await (const page of this.session.pages('reading the context', this.allCql, [runId], PAGE, runId)) {
       for (const row of page) {
         const value = valueOfRow(row);
         characters += value.value?.length ?? 0;

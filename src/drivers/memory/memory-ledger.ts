@@ -66,6 +66,11 @@ export class MemoryLedger implements Ledger {
     return true;
   }
 
+  async begin(runId: string, state: LedgerState): Promise<void> {
+    await this.install(runId, state);
+    await this.touch([runId]);
+  }
+
   async claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer> {
     return this.run(runId).claim(request, this.time());
   }
@@ -105,6 +110,12 @@ export class MemoryLedger implements Ledger {
     if (!state.close(status, below)) return false;
     this.data.ended.set(runId, this.data.ended.get(runId) ?? now);
     return true;
+  }
+
+  async conclude(runId: string, status: string, below: number): Promise<boolean> {
+    const hasEnded = await this.end(runId, status, below);
+    if (hasEnded) await this.forget(runId);
+    return hasEnded;
   }
 
   async read(runId: string): Promise<LedgerState> {

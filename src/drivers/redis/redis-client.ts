@@ -93,6 +93,11 @@ export class RedisClient {
     this.unwatch();
   }
 
+  /** Keys of several runs, or of a run and the fleet, may lie on several servers. */
+  get isCluster(): boolean {
+    return isCluster(this.current);
+  }
+
   /** The open connection. @throws IllegalStateError while there is none */
   get current(): RedisConnection {
     if (!this.#connection) throw new IllegalStateError('The connection to Redis is not open. Call connect() first.');

@@ -76,6 +76,15 @@ export class RedisLedger implements Ledger {
     return Number(await this.script('install', ...keys, lock ?? '', ttlMs, fields)) === 1;
   }
 
+  async begin(runId: string, state: LedgerState): Promise<void> {
+    if (this.client.isCluster) {
+      await Promise.all([this.install(runId, state), this.touch([runId])]);
+      return;
+    }
+    const keys = [this.keys.run(runId), this.keys.lock(runId), this.keys.idle(runId)];
+    await this.script('begin', ...keys, '', this.runTtlMs, [...state.fields].flat(), runId);
+  }
+
   async claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer> {
     const { node, turn, worker, leaseMs, floor, takeover, mode, sent } = request;
     const args = [node, turn, worker, leaseMs, floor, takeover ?? '', mode, sent ? 1 : 0];
@@ -122,6 +131,16 @@ export class RedisLedger implements Ledger {
 
   async end(runId: string, status: string, below?: number): Promise<boolean> {
     return Number(await this.script('end', this.keys.run(runId), status, this.endedTtlMs, below ?? '')) === 1;
+  }
+
+  async conclude(runId: string, status: string, below: number): Promise<boolean> {
+    if (this.client.isCluster) {
+      const hasEnded = await this.end(runId, status, below);
+      if (hasEnded) await this.forget(runId);
+      return hasEnded;
+    }
+    const keys = [this.keys.run(runId), this.keys.idle(runId)];
+    return Number(await this.script('conclude', ...keys, status, this.endedTtlMs, below, runId)) === 1;
   }
 
   async read(runId: string): Promise<LedgerState> {

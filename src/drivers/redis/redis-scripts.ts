@@ -1,5 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
+import { BEGIN } from './scripts/begin.js';
 import { CLAIM } from './scripts/claim.js';
+import { CONCLUDE } from './scripts/conclude.js';
 import { ELECT } from './scripts/elect.js';
 import { END } from './scripts/end.js';
 import { GIVE_BACK } from './scripts/give-back.js';
@@ -23,8 +25,10 @@ const SCRIPTS = {
   giveBack: { numberOfKeys: 1, lua: GIVE_BACK },
   sent: { numberOfKeys: 1, lua: SENT },
   install: { numberOfKeys: 2, lua: INSTALL },
+  begin: { numberOfKeys: 3, lua: BEGIN },
   lock: { numberOfKeys: 2, lua: LOCK },
   end: { numberOfKeys: 1, lua: END },
+  conclude: { numberOfKeys: 2, lua: CONCLUDE },
   touch: { numberOfKeys: 1, lua: TOUCH },
   idle: { numberOfKeys: 1, lua: IDLE },
   take: { numberOfKeys: 2, lua: TAKE },
