@@ -169,7 +169,7 @@ export const WORKLOADS = [
     title: `W4: chain of ${length}, outputs of 10 KB`,
     unit: 'ms/hop',
     systems: length > 100 ? ['flowcraft-kafka', 'bullmq'] : ALL,
-    measure: (system) => oneByOne(system, chain(length, bytes), Math.max(1, 500 / length)),
+    measure: (system) => oneByOne(system, chain(length, bytes), Math.max(5, 500 / length)),
     floor: async (floor) => perHop(await floor.hops({ runs: 1, length: Math.min(length, 100), bytes: 10_240 })),
   })),
   ...[100, 1000, 10_000].map((count) => ({

@@ -23,7 +23,7 @@ export type { StartOptions } from './start-options.js';
 
 /** So long after it was accepted, a run is taken for one that nobody else has found yet. */
 const LAUNCH_MS = 5_000;
-/** Microseconds. Nothing comes before the rows and the tokens of a run whose id is new, so that these lie above any. */
+/** Microseconds. Nothing comes before a run whose id is new, so its first status, one below, and its tokens lie above any. */
 const BEFORE_ALL = 2;
 
 /** What a run is to be called. */

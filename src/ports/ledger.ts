@@ -25,7 +25,7 @@ export interface Ledger {
    * Answers whether this state is the one installed.
    */
   install(runId: string, state: LedgerState, lock?: string): Promise<boolean>;
-  /** As `install` and `touch`, for a run that has just been accepted. */
+  /** As `install` and `touch`, for a run that has just been accepted. May be two steps. */
   begin(runId: string, state: LedgerState): Promise<void>;
   claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer>;
   renew(
@@ -46,7 +46,7 @@ export interface Ledger {
    * `below`: only if no token as high as this was granted in it. False: one was, so the run has gone on since.
    */
   end(runId: string, status: string, below?: number): Promise<boolean>;
-  /** As `end`, and `forget` if that is true: nothing is left to do of the run. */
+  /** As `end`, and `forget` if that is true: nothing is left to do of the run. May be two steps. */
   conclude(runId: string, status: string, below: number): Promise<boolean>;
   /** All fields of a run, for description and probes; empty if the ledger does not know the run. */
   read(runId: string): Promise<LedgerState>;

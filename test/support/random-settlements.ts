@@ -46,14 +46,17 @@ export function randomSettlement(random: SeededRandom, node: string, turn: strin
   return random.chance(0.3) ? straightSettlement(random, node, turn) : anySettlement(random, node, turn);
 }
 
-/** The usual kind, which the script in Redis has a shorter way for: the one node after it becomes ready, or the run ends. */
+/**
+ * The usual kind, which the script in Redis has a shorter way for: the one node after it becomes ready, a join hears of it,
+ * or the run ends.
+ */
 function straightSettlement(random: SeededRandom, node: string, turn: string): Settlement {
   const target = (): SettlementTarget => ({
     node: random.pick(NODES),
     when: 'joined',
     taken: true,
     arrivals: [{ from: node, passes: [] }],
-    need: 1,
+    need: random.pick([1, 1, 2, 3]),
     passes: [],
     groups: [[]],
   });

@@ -55,14 +55,14 @@ export class CassandraWebhooks {
 
   async keepCall({ runId, nodeId, turn, id, output, at }: WebhookCall): Promise<boolean> {
     const params = [runId, nodeId, turn, id, output, at];
-    const result = await this.session.decide('keeping a call', this.keepCql, params);
+    const result = await this.session.decide('keeping a call', this.keepCql, params, runId);
     // a try of ours that seemed lost may have been applied
     return result.wasApplied() || result.first()['call_id'] === id;
   }
 
   /** After finishing what was undecided: a call whose sender was told of no success may be kept all the same. */
   async keptCall(runId: string, { nodeId, turn }: TurnName): Promise<WebhookCall | undefined> {
-    const result = await this.session.readSerial('reading a kept call', this.keptCql, [runId, nodeId, turn]);
+    const result = await this.session.readSerial('reading a kept call', this.keptCql, [runId, nodeId, turn], runId);
     const row = result.rows[0];
     if (!row) return undefined;
     const [id, output] = [String(row['call_id']), String(row['output'])];
@@ -70,7 +70,7 @@ export class CassandraWebhooks {
   }
 
   async dropCall({ runId, nodeId, turn, id }: WebhookCall): Promise<void> {
-    await this.session.decide('dropping a kept call', this.dropCql, [runId, nodeId, turn, id]);
+    await this.session.decide('dropping a kept call', this.dropCql, [runId, nodeId, turn, id], runId);
   }
 
   /** The same for every write of one address, so that they can be repeated; each cell has one value only. */

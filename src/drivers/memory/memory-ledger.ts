@@ -67,8 +67,8 @@ export class MemoryLedger implements Ledger {
   }
 
   async begin(runId: string, state: LedgerState): Promise<void> {
-    await this.install(runId, state);
-    await this.touch([runId]);
+    // neither of them waits
+    await Promise.all([this.install(runId, state), this.touch([runId])]);
   }
 
   async claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer> {
@@ -99,6 +99,16 @@ export class MemoryLedger implements Ledger {
   }
 
   async end(runId: string, status: string, below?: number): Promise<boolean> {
+    return this.closeRun(runId, status, below);
+  }
+
+  async conclude(runId: string, status: string, below: number): Promise<boolean> {
+    const hasEnded = this.closeRun(runId, status, below);
+    if (hasEnded) this.data.progress.delete(runId);
+    return hasEnded;
+  }
+
+  private closeRun(runId: string, status: string, below: number | undefined): boolean {
     const now = this.time();
     for (const [other, at] of this.data.ended) {
       if (now - at < ENDED_KEPT_MS * 1000) break;
@@ -110,12 +120,6 @@ export class MemoryLedger implements Ledger {
     if (!state.close(status, below)) return false;
     this.data.ended.set(runId, this.data.ended.get(runId) ?? now);
     return true;
-  }
-
-  async conclude(runId: string, status: string, below: number): Promise<boolean> {
-    const hasEnded = await this.end(runId, status, below);
-    if (hasEnded) await this.forget(runId);
-    return hasEnded;
   }
 
   async read(runId: string): Promise<LedgerState> {

@@ -22,6 +22,11 @@ export function redisError(operation: string, error: unknown): unknown {
   return new UnavailableError('redis', operation, withoutCommand(error));
 }
 
+/** The server has refused a script because its keys lie in different slots. */
+export function isRefusedAsApart(error: unknown): boolean {
+  return /\bCROSSSLOT\b/.test(describe(error).message);
+}
+
 /**
  * ioredis hangs the failed command on its error: for AUTH and HELLO that is the password. A cluster says no more than
  * that all nodes failed, and hangs on the error of the last one.

@@ -14,6 +14,7 @@ import { decodeClaim, decodeSettle, encodeSettlement, Parts } from './ledger-mes
 import type { RedisClient } from './redis-client.js';
 import { RedisKeys } from './redis-keys.js';
 import { straightOf, type Straight } from './straight-settlement.js';
+import { isRefusedAsApart } from './redis-errors.js';
 import { runScript, type ScriptArgument, type ScriptName } from './redis-scripts.js';
 
 export interface RedisLedgerOptions {
@@ -40,6 +41,8 @@ export class RedisLedger implements Ledger {
   private readonly runTtlMs: number;
   private readonly endedTtlMs: number;
   private connected = false;
+  /** The server has refused keys of several slots. */
+  private areKeysApart = false;
   /** Of settlements that come again. */
   private readonly encoded = new WeakMap<Settlement, Encoded>();
 
@@ -77,12 +80,11 @@ export class RedisLedger implements Ledger {
   }
 
   async begin(runId: string, state: LedgerState): Promise<void> {
-    if (this.client.isCluster) {
-      await Promise.all([this.install(runId, state), this.touch([runId])]);
-      return;
-    }
     const keys = [this.keys.run(runId), this.keys.lock(runId), this.keys.idle(runId)];
-    await this.script('begin', ...keys, '', this.runTtlMs, [...state.fields].flat(), runId);
+    await this.together(
+      () => this.script('begin', ...keys, '', this.runTtlMs, [...state.fields].flat(), runId),
+      () => Promise.all([this.install(runId, state), this.touch([runId])]),
+    );
   }
 
   async claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer> {
@@ -134,13 +136,29 @@ export class RedisLedger implements Ledger {
   }
 
   async conclude(runId: string, status: string, below: number): Promise<boolean> {
-    if (this.client.isCluster) {
-      const hasEnded = await this.end(runId, status, below);
-      if (hasEnded) await this.forget(runId);
-      return hasEnded;
-    }
     const keys = [this.keys.run(runId), this.keys.idle(runId)];
-    return Number(await this.script('conclude', ...keys, status, this.endedTtlMs, below, runId)) === 1;
+    const closed = await this.together(
+      () => this.script('conclude', ...keys, status, this.endedTtlMs, below, runId),
+      async () => {
+        const hasEnded = await this.end(runId, status, below);
+        if (hasEnded) await this.forget(runId);
+        return hasEnded ? 1 : 0;
+      },
+    );
+    return Number(closed) === 1;
+  }
+
+  /** One script over keys of a run and of the fleet, or what does the same where servers take only keys that lie together. */
+  private async together(asOne: () => Promise<unknown>, apart: () => Promise<unknown>): Promise<unknown> {
+    if (this.areKeysApart || this.client.isCluster) return apart();
+    try {
+      return await asOne();
+    } catch (error) {
+      // a service of several servers behind one address; it has refused the script before anything was done
+      if (!isRefusedAsApart(error)) throw error;
+      this.areKeysApart = true;
+      return apart();
+    }
   }
 
   async read(runId: string): Promise<LedgerState> {

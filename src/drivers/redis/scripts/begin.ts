@@ -2,7 +2,7 @@ import { INSTALL } from './install.js';
 
 /**
  * `INSTALL` without a lock, and the run's progress, for which a command of its own costs as much again. In a cluster the
- * keys lie on several servers, so there it cannot be used.
+ * keys may lie on several servers, so there it cannot be used.
  *
  * KEYS: the run's hash, the run's lock, the sorted set of the shard.
  * ARGV: '', time to live in ms, then names and values of the fields in turn; last the run id.

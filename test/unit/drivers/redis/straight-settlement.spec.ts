@@ -11,17 +11,28 @@ const of = (edges: string, row: Partial<TurnRecord>, specs: Record<string, NodeS
 
 describe('the shorter way of a settle is', () => {
   it('taken where the one node after it becomes ready', () => {
-    expect(of('a>b b>c', { taken: ['b'] })).toEqual(['a', 'b']);
+    expect(of('a>b b>c', { taken: ['b'] })).toEqual(['a', 'b', '']);
   });
 
   it('taken where nothing comes after it', () => {
-    expect(of('a>b', { nodeId: 'b' })).toEqual(['b', '']);
+    expect(of('a>b', { nodeId: 'b' })).toEqual(['b', '', '']);
+  });
+
+  it('taken where a join hears of it', () => {
+    expect(of('a>c b>c', { taken: ['c'] })).toEqual(['a', 'c', '2']);
   });
 
   it.each<[string, string, Partial<TurnRecord>, Record<string, NodeSpec>]>([
     ['where it forks', 'a>b a>c', { taken: ['b', 'c'] }, {}],
     ['where its edge is not taken', 'a>b:yes', { taken: [] }, {}],
-    ['before a join', 'a>c b>c', { taken: ['c'] }, {}],
+    ['before a join whose edge is not taken', 'a>c:yes b>c', { taken: [] }, {}],
+    ['before a join that counts a loop by itself', 'a>c l>l:continue l>c:break', { taken: ['c'] }, { l: CONTROLLER }],
+    [
+      'before a join that it may stand in for',
+      'x>c y>c f',
+      { nodeId: 'f', taken: ['c'] },
+      { x: { config: { fallback: 'f' } } },
+    ],
     ['before an any join', 'a>c b>c', { taken: ['c'] }, { c: { config: { joinStrategy: 'any' } } }],
     ['before a loop', 'a>l l>b:continue b>l l>c:break', { taken: ['l'] }, { l: CONTROLLER }],
     ['in a later turn', 'a>b', { taken: ['b'], turn: '2' }, {}],
