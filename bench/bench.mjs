@@ -69,7 +69,8 @@ async function warmServersUp() {
     await workload.floor(floor, scale);
     return measure(workload, system);
   };
-  await untilSteady(round, { ...workload, window: 10, leastSeconds: 120, mostSeconds: 300 });
+  const seconds = scale.long ? { leastSeconds: 120, mostSeconds: 300 } : { leastSeconds: 60, mostSeconds: 90 };
+  await untilSteady(round, { ...workload, window: 10, ...seconds });
 }
 
 async function measure(workload, system) {
@@ -87,8 +88,8 @@ async function middleOf({ isShort = false }, once) {
 }
 
 async function warmUp(workload, system) {
-  if (scale.long) await untilSteady(() => measure(workload, system), workload);
-  else await measure(workload, system);
+  const seconds = scale.long ? {} : { leastSeconds: 3, mostSeconds: 15 };
+  await untilSteady(() => measure(workload, system), { ...workload, ...seconds });
 }
 
 /** What a workload is measured of: a system with as many workers as it needs, or several with a store of their own. */
@@ -127,6 +128,8 @@ async function measureRounds(workload, figures) {
   return median(loads);
 }
 
+const machine = await describeMachine();
+
 function resultOf(workload, figures, load) {
   const of = (id) => figures.get(id)?.map(({ value }) => value);
   const ours = of('flowcraft-kafka');
@@ -137,8 +140,11 @@ function resultOf(workload, figures, load) {
     unit: workload.unit,
     higherIsBetter: workload.higherIsBetter ?? false,
     load,
+    /** Results that are kept with `--merge` may be of another day and machine. */
+    at: new Date().toISOString(),
+    cpu: machine.cpu,
     /** Of all processes but the servers. */
-    nodeOptions: process.env.NODE_OPTIONS ?? '',
+    nodeOptions: [process.env.NODE_OPTIONS, ...process.execArgv].filter(Boolean).join(' '),
     systems: Object.fromEntries(
       [...figures].map(([id, list]) => [id, { ...summary(list.map(({ value }) => value)), last: list.at(-1) }]),
     ),
@@ -151,7 +157,7 @@ function resultOf(workload, figures, load) {
 const measured = new Map(chosen.map((workload) => [workload, new Map()]));
 const loads = new Map();
 try {
-  if (scale.long && systems.includes('flowcraft-kafka')) await warmServersUp();
+  if (systems.includes('flowcraft-kafka') && !chosen.every(({ isCold }) => isCold)) await warmServersUp();
   for (const [workload, figures] of measured) {
     loads.set(workload, await measureRounds(workload, figures));
     printTable([resultOf(workload, figures, loads.get(workload))], loads.size === 1);
@@ -179,7 +185,7 @@ const report = {
   rounds,
   concurrency: CONCURRENCY,
   ...concurrency,
-  machine: await describeMachine(),
+  machine,
   results: WORKLOADS.flatMap(({ id }) => resultOfId.get(id) ?? []),
 };
 await writeReport(flags.out, report);

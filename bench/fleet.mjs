@@ -16,7 +16,8 @@ export class Fleet {
   async #add(system, config, execArgv) {
     const file = path.join(import.meta.dirname, 'worker.mjs');
     const child = fork(file, [system, JSON.stringify(config)], {
-      execArgv,
+      // with the options of Node that the client has
+      execArgv: [...process.execArgv, ...execArgv],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#children.push(child);

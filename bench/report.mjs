@@ -42,9 +42,19 @@ function machine({ machine: m, at, rounds, results, note }) {
       `Servers, workers and clients share these cores. Load while measuring ${figure(Math.min(...loads))} to ${figure(Math.max(...loads))}: ` +
       'above the number of cores, something else was running as well, and only the ratios count.',
     '',
+    ...elsewhere(results, at, m.cpu).flatMap((line) => [line, '']),
     `Packages: ${packages.join(', ')}. Medians of ${rounds} rounds, lowest and highest in brackets.`,
     ...(note === undefined ? [] : ['', note]),
   ];
+}
+
+/** What was measured on another day or machine. */
+function elsewhere(results, at, cpu) {
+  const whereOf = (result) => `${(result.at ?? at).slice(0, 10)} (${result.cpu ?? cpu})`;
+  const places = new Set(results.map(whereOf));
+  places.delete(whereOf({}));
+  const titles = (place) => results.filter((result) => whereOf(result) === place).map(({ title }) => title);
+  return [...places].map((place) => `On ${place}: ${titles(place).join('; ')}.`);
 }
 
 function profileLines(profile) {
@@ -102,7 +112,7 @@ function nodeOptions({ results }) {
   const lines = used.map((options) => {
     const others = results.filter((result) => (result.nodeOptions ?? '') !== options).map(({ title }) => title);
     const but = others.length > 0 ? `, except for: ${others.join('; ')}` : '';
-    return `- Clients and workers of all systems, and the floor, run with \`NODE_OPTIONS=${options}\` ([tuning](tuning.md#memory-and-cpu-of-a-worker))${but}.\n`;
+    return `- Clients and workers of all systems, and the floor, run with Node's \`${options}\` ([tuning](tuning.md#memory-and-cpu-of-a-worker))${but}.\n`;
   });
   return lines.join('');
 }

@@ -28,6 +28,8 @@ async function flood(system, graph, runs, input) {
     value: (executed / ms) * 1000,
     nodesPerSecondWhileExecuting: (executed / span) * 1000,
     ms,
+    /** Until the last run was accepted. */
+    submitMs: system.submittedAt - start,
     workerCpuMicros: cpuMicros / executed,
     executed,
   };

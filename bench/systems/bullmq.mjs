@@ -57,6 +57,7 @@ export async function open({ name, concurrency, workers = 1 }) {
         });
       });
       await flows.add(flowOf(graph, runId));
+      this.submittedAt = performance.now();
       await finished;
       ended.delete(rootId);
       return { runId };

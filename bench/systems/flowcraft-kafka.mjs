@@ -79,6 +79,7 @@ export async function open({
     /** Resolves with the run's outcome. */
     async run(graph, input = {}, timeoutMs = 600_000) {
       const { runId } = await client.start(graph.id, input);
+      this.submittedAt = performance.now();
       const outcome = await client.waitForWorkflow(runId, { timeoutMs });
       if (outcome.status !== 'completed') throw new Error(`Run ${runId} of '${graph.id}' is ${outcome.status}.`);
       return { runId };

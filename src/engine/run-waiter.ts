@@ -24,8 +24,6 @@ export interface WaitEnd {
 
 /** Thousands may wait at a time, and an announcement is seldom lost. */
 const FIRST_POLL_MS = 1_000;
-/** Of a run that was started here, whose announcement is heard if it is made: where many start at once, each takes a while. */
-const QUIET_MS = 2_000;
 const POLL_GROWTH = 2;
 const LONGEST_POLL_MS = 8_000;
 const STARTS_KEPT = 10_000;
@@ -114,7 +112,7 @@ export class RunWaiter {
   /** Of a run that has just been started here and of which nothing is announced, the store has no news. */
   private untilLikely(runId: string): number {
     const age = this.clock.now() - (this.quiet.get(runId) ?? -Infinity);
-    return age < 0 ? 0 : QUIET_MS - age;
+    return age < 0 ? 0 : FIRST_POLL_MS - age;
   }
 
   private subscribe(runId: string, wake: () => void): () => void {

@@ -145,12 +145,13 @@ export class CassandraSession {
     runId: string | undefined,
   ): Promise<types.ResultSet> {
     return this.send(operation, (client) => {
-      if (runId === undefined) return client.execute(query, params as unknown[], options);
+      const token = runId === undefined ? undefined : this.tokens.of(runId);
+      if (!token) return client.execute(query, params as unknown[], options);
       return client.execute(query, params as unknown[], {
         // of a batch over several tables the server names neither keyspace nor partition key to the driver
         keyspace: this.schema.keyspace,
         // the driver takes tokens, which its types leave out
-        routingKey: this.tokens.of(runId) as unknown as Buffer,
+        routingKey: token as unknown as Buffer,
         ...options,
       });
     });

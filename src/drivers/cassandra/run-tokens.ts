@@ -12,9 +12,11 @@ export class RunTokens {
 
   constructor(private readonly client: Pick<Client, 'metadata'>) {}
 
-  of(runId: string): token.Token {
+  /** Undefined while a client that the application made has not connected yet: it knows no ring. */
+  of(runId: string): token.Token | undefined {
     let found = this.known.get(runId);
     if (!found) {
+      if (!(this.client.metadata as { tokenizer?: unknown }).tokenizer) return undefined;
       found = this.client.metadata.newToken(Buffer.from(runId));
       this.known.set(runId, found);
     }
