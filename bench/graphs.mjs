@@ -1,6 +1,6 @@
 /**
  * The graphs that are measured, in a form that every system can be given: nodes with a kind, and edges. Kinds: `noop`
- * gives out 1, `wait` waits `ms`, `bytes` gives out a text of so many bytes.
+ * gives out 1, `delay` takes `ms`, `bytes` gives out a text of so many bytes.
  */
 
 /** A node may name its own kind and settings; default: it does nothing. */
@@ -66,9 +66,9 @@ export function holding() {
 export const GRAPHS = [
   ...[1, 10, 25, 50, 100, 250, 1000].flatMap((n) => [chain(n), chain(n, { kind: 'bytes', bytes: 10_240 })]),
   fan(100),
-  join(20, { kind: 'wait', ms: 50 }),
+  join(20, { kind: 'delay', ms: 50 }),
   batch(),
-  batch('wait', 500),
+  batch('delay', 500),
   holding(),
 ];
 

@@ -25,7 +25,7 @@ export class Stamps {
 }
 
 export async function work(kind, { ms, bytes } = {}) {
-  if (kind === 'wait') await sleep(ms);
+  if (kind === 'delay') await sleep(ms);
   if (kind !== 'bytes') return 1;
   let text = texts.get(bytes);
   if (!text) texts.set(bytes, (text = 'x'.repeat(bytes)));
@@ -38,5 +38,6 @@ export function registryOf(stamps, runIdOf = (context) => context.dependencies.t
     stamps.take(runIdOf(context));
     return { output: await work(kind, params ?? context.params) };
   };
-  return { noop: node('noop'), wait: node('wait'), bytes: node('bytes'), wait500: node('wait', { ms: 500 }) };
+  // not `wait`, which is a node of flowcraft's own
+  return { noop: node('noop'), delay: node('delay'), bytes: node('bytes'), delay500: node('delay', { ms: 500 }) };
 }

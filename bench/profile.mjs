@@ -1,11 +1,11 @@
 /**
  * Where a hop's time goes: client CPU by part, requests, statements and bytes, over chains of 10 that run at once.
  *
- *   npm run bench:profile -- [--graph chain|fan] [--runs 300] [--rounds 5] [--concurrency 64] [--emit-delay 0] [--top 40] [--out file.json]
+ *   npm run bench:profile -- [--graph chain|fan|join] [--runs 300] [--rounds 5] [--concurrency 64] [--emit-delay 0] [--top 40] [--out file.json]
  */
 import { writeReport } from './report-file.mjs';
 import { parseArgs } from 'node:util';
-import { chain, fan } from './graphs.mjs';
+import { chain, fan, join } from './graphs.mjs';
 import { describeMachine, loadNow } from './machine.mjs';
 import { partsOf } from './profile-parts.mjs';
 import { serverCpu, since } from './servers.mjs';
@@ -24,8 +24,9 @@ const { values: flags } = parseArgs({
     out: { type: 'string', default: '.build/profile.json' },
   },
 });
-const graph = flags.graph.startsWith('fan') ? fan(100) : chain(Number(flags.graph.split('-')[1] ?? 10));
-const runs = Number(flags.runs ?? (flags.graph === 'fan' ? 20 : 300));
+const GRAPHS = { fan: () => fan(100), join: () => join(20, { kind: 'delay', ms: 50 }) };
+const graph = GRAPHS[flags.graph]?.() ?? chain(Number(flags.graph.split('-')[1] ?? 10));
+const runs = Number(flags.runs ?? (flags.graph in GRAPHS ? 20 : 300));
 const concurrency = flags.concurrency === undefined ? {} : { concurrency: Number(flags.concurrency) };
 const emitDelay = flags['emit-delay'] === undefined ? {} : { emitDelayMs: Number(flags['emit-delay']) };
 const system = await open({ name: uniqueName(), count: true, ...concurrency, ...emitDelay });

@@ -162,7 +162,7 @@ export const WORKLOADS = [
     unit: 'ms',
     systems: ALL,
     measure: async (system) => {
-      const flooded = await flood(system, join(20, { kind: 'wait', ms: 50 }), 20);
+      const flooded = await flood(system, join(20, { kind: 'delay', ms: 50 }), 20);
       return { ...flooded, value: flooded.ms };
     },
   },
@@ -189,7 +189,7 @@ export const WORKLOADS = [
     workers,
     places: PLACES_OF_TWO,
     systems: ['flowcraft-kafka'],
-    measure: (system, scale) => overItems(system, batch('wait', 500), waitingItems(scale)),
+    measure: (system, scale) => overItems(system, batch('delay', 500), waitingItems(scale)),
   })),
   ...Object.entries({ hop: 'hopMs', memory: 'residentMegabytes' }).map(([what, figure]) => ({
     id: `w6-${what}`,

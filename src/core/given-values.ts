@@ -1,6 +1,6 @@
-import { INPUT_KEY_PREFIX, OUTPUT_KEY_PREFIX, type ContextRow } from './context-view.js';
+import { INPUT_KEY_PREFIX, lookupKeys, OUTPUT_KEY_PREFIX, type ContextRow } from './context-view.js';
 import type { BlueprintPlan, PlanNode } from './plan.js';
-import { keysOf, type TurnName, type TurnRecord } from './run.js';
+import type { TurnName, TurnRecord } from './run.js';
 import { FIRST_TURN } from './turns.js';
 
 type Vertex = Pick<PlanNode, 'id' | 'definition' | 'predecessors' | 'targets'>;
@@ -61,9 +61,11 @@ export function givenBy({ nodeId, turn, token, output, gives = [] }: Giver): Con
   return gives.map((key) => ({ key, stamp: token, value: output, ref: { nodeId, turn } }));
 }
 
-/** Whether all that the turn wrote to the context stands in its row. */
-export function givesAll(row: TurnRecord): boolean {
-  return keysOf(row).every((key) => row.gives?.includes(key));
+/** Whether none of these values has a say in what a given key holds, so that it does not matter which of them is newer. */
+export function areApart(values: readonly ContextRow[], given: readonly ContextRow[]): boolean {
+  if (values.length === 0) return true;
+  const keys = new Set(given.map(({ key }) => key));
+  return values.every(({ key }) => !lookupKeys(key).some((other) => keys.has(other)));
 }
 
 /** One value for each key: the newer of its own and of what is given. Of two that are equally new, its own holds. */

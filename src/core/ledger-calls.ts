@@ -55,6 +55,15 @@ export interface FiredTurn extends TurnRef {
   readonly origin?: Origin;
 }
 
+/** Turns that may have no message, because that of another turn stands for theirs. */
+export interface UnsentClaim {
+  readonly turns: readonly TurnRef[];
+  readonly worker: string;
+  readonly leaseMs: number;
+  /** How many of those that are ready this worker claims. */
+  readonly claim: number;
+}
+
 export interface RunCounts {
   /** Turns that are ready or claimed. */
   readonly open: number;

@@ -3,10 +3,12 @@ import type {
   ClaimAnswer,
   ClaimRef,
   ClaimRequest,
+  FiredTurn,
   RunCounts,
   SettleAnswer,
   SettleRequest,
   TurnRef,
+  UnsentClaim,
 } from './ledger-calls.js';
 import { LedgerFields, NOBODY, SEP, type TurnField } from './ledger-fields.js';
 import type { Lead } from './leads.js';
@@ -113,6 +115,23 @@ export class LedgerState extends LedgerFields {
     };
   }
 
+  /** Of these turns, those that are open or wait and have no message, in their order; some of those that are ready are claimed. */
+  claimUnsent({ turns, worker, leaseMs, claim }: UnsentClaim, now: number): FiredTurn[] {
+    if (this.get('x') !== undefined) return [];
+    let left = claim;
+    return turns.flatMap(({ node, turn }) => {
+      const found = this.turn(node, turn);
+      if (!found?.unsent) return [];
+      const fired = { node, turn, passes: found.passes };
+      if (found.state !== 'R' || left === 0) return [fired];
+      left--;
+      const token = this.nextToken(now, found.token);
+      const [until, claims] = [now + leaseMs * 1000, found.claims + 1];
+      this.putTurn(node, turn, { ...found, state: 'C', token, worker, until, claims });
+      return [{ ...fired, token }];
+    });
+  }
+
   /** Extends a claim. False: the claim is another's now, or the turn has settled under another token. */
   renew(
     node: string,
@@ -196,6 +215,16 @@ export class LedgerState extends LedgerFields {
       const found = this.turn(node, turn);
       if (found?.state !== 'C' || found.token !== token || this.get('x') !== undefined) continue;
       this.putTurn(node, turn, { ...found, state: 'R', token: 0, worker: '', until: 0, claims: found.claims - 1 });
+    }
+  }
+
+  /** These turns have no message. */
+  unsend(turns: readonly TurnRef[]): void {
+    for (const { node, turn } of turns) {
+      const found = this.turn(node, turn);
+      if (!found || found.unsent) continue;
+      this.putTurn(node, turn, { ...found, unsent: true });
+      this.add('j', 1);
     }
   }
 

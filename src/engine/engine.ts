@@ -31,6 +31,7 @@ import { FlowcraftRuntime } from './flowcraft-runtime.js';
 import { EngineJobHandler } from './job-handler.js';
 import { Intake } from './intake.js';
 import { LeaseKeeper, RunCancelled } from './lease-keeper.js';
+import { Opener } from './opener.js';
 import { Permits } from './permits.js';
 import { Persistence } from './persistence.js';
 import { Prober } from './prober.js';
@@ -260,6 +261,7 @@ export class Engine {
       stopping: stopping.signal,
     });
     const unsent = new UnsentTurns(queue, ledger, runs, rebuilder, persistence, clock);
+    const reservations = new Reservations(permits, ahead, abilities, stopping.signal, clock, options.worker.maxHoldMs);
     this.processor = new TurnProcessor({
       queue,
       store,
@@ -281,7 +283,8 @@ export class Engine {
       options,
       beganToWait,
       ahead,
-      reservations: new Reservations(permits, ahead, abilities, stopping.signal, clock, options.worker.maxHoldMs),
+      reservations,
+      opener: new Opener({ queue, ledger, persistence, reservations, clock, worker: workerId, options }),
     });
     this.prober = new Prober(
       store,
@@ -301,6 +304,7 @@ export class Engine {
       abilities,
       processor: this.processor,
       prober: this.prober,
+      unsent,
       intake,
       persistence,
       clock,

@@ -19,8 +19,10 @@ import type { Intake } from './intake.js';
 import type { Persistence } from './persistence.js';
 import type { Prober } from './prober.js';
 import { TimeLimit } from './time-limit.js';
+import { turnsBeside } from './opener.js';
 import { WorkerStopping } from './turn-claimer.js';
 import { attemptKey, type TurnProcessor } from './turn-processor.js';
+import type { UnsentTurns } from './unsent-turns.js';
 
 const FAILURES_UNTIL_DEAD = 5;
 const FAILURE_DELAY_MS = 1_000;
@@ -31,6 +33,7 @@ export interface HandlerParts {
   readonly abilities: Abilities;
   readonly processor: TurnProcessor;
   readonly prober: Prober;
+  readonly unsent: UnsentTurns;
   readonly intake: Intake;
   readonly persistence: Persistence;
   readonly clock: Clock;
@@ -167,8 +170,12 @@ export class EngineJobHandler implements JobHandler {
     if (job.turn === undefined && !run.plan.startNodeIds.includes(job.nodeId)) return;
     const definition = run.plan.nodes.get(job.nodeId)?.definition;
     const lacks = definition && abilities.lacks(run, definition);
-    if (lacks !== undefined) return this.putBack(job, message, undefined, lacks);
     const name = { nodeId: job.nodeId, turn: job.turn ?? startTurnOf(run, job) };
+    if (lacks !== undefined) {
+      // what begins beside it need not wait for a worker that can execute this one
+      if (job.unroutableSince === undefined && turnsBeside(run, name).length > 0) await this.parts.unsent.send(run);
+      return this.putBack(job, message, undefined, lacks);
+    }
     try {
       await processor.process(run, name, { pausedUntil: job.pausedUntil });
     } catch (error) {

@@ -45,6 +45,12 @@ export class Reservation {
     this.ahead.spare(this.places);
   }
 
+  /** What nobody has taken is free again, where no permit of it is a turn's own. */
+  spare(): void {
+    for (; this.permits > 0; this.permits--) this.free.release();
+    this.ahead.spare(this.places);
+  }
+
   /** Nothing fired: all is free again but the settling turn's own permit. */
   cancel(): void {
     for (let extra = this.permits - 1; extra > 0; extra--) this.free.release();
@@ -63,6 +69,19 @@ export class Reservations {
     /** Turns that have passed a permit on for so long let those go first that wait for one. */
     private readonly mostHeldMs: number,
   ) {}
+
+  /** Room for nodes of the blueprint that begin beside a turn which keeps its permit. */
+  beside(run: ActiveRun, nodeIds: readonly string[]): Reservation {
+    const { permits, ahead } = this;
+    const isHere = (id: string) => {
+      const definition = run.plan.nodes.get(id)?.definition;
+      return definition !== undefined && this.abilities.lacks(run, definition) === undefined;
+    };
+    if (nodeIds.length === 0 || this.stopping.aborted || !nodeIds.every(isHere)) return new Reservation(permits, ahead);
+    let reserved = 0;
+    while (reserved < nodeIds.length && permits.tryAcquire()) reserved++;
+    return new Reservation(permits, ahead, reserved, ahead.reserve(nodeIds.length - reserved));
+  }
 
   /** @param permit the turn's own */
   reserve(run: ActiveRun, record: TurnRecord, origin: Origin | undefined, permit: HeldPermit): Reservation {

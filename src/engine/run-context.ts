@@ -1,6 +1,6 @@
 import type { IAsyncContext, PatchOperation } from 'flowcraft';
 import { aliasOf, isInternalKey, lookupKeys, overlay, resolve, type Resolved } from '../core/context-view.js';
-import { charactersIn, givenBy, giversOf } from '../core/given-values.js';
+import { areApart, charactersIn, givenBy, giversOf } from '../core/given-values.js';
 import { ContextKeyRefusedError } from '../core/errors.js';
 import { assertContextKey } from '../core/identifiers.js';
 import type { TurnName, TurnRecord } from '../core/run.js';
@@ -138,8 +138,10 @@ export class RunContext implements IAsyncContext<Record<string, unknown>> {
     const given = rows?.flatMap(givenBy);
     if (!given) return this.readWhole(most);
     const own = await persistence.until(() => store.ownValues(this.run.runId, most));
-    if (own?.length !== 0) return own && this.readWhole(most);
-    return charactersIn(given) <= most ? this.textsOf(given) : undefined;
+    if (!own) return undefined;
+    if (!areApart(own, given)) return this.readWhole(most);
+    const all = [...own, ...given];
+    return charactersIn(all) <= most ? this.textsOf(all) : undefined;
   }
 
   private async text(key: string): Promise<string | undefined> {

@@ -10,7 +10,7 @@ import type { Clock, Ids } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
 import type { RunStore, StatusWrite } from '../ports/run-store.js';
-import type { ActiveRun, ActiveRuns } from './active-run.js';
+import { jobOf, type ActiveRun, type ActiveRuns } from './active-run.js';
 import type { BlueprintCatalog } from './blueprint-catalog.js';
 import type { EngineOptions } from './engine-options.js';
 import { encodeInput, isSameInput, newRun } from './new-run.js';
@@ -187,11 +187,9 @@ export class RunStarter {
     await this.persistence.until(() => this.open(run, now, acceptedAt), { runId });
     await this.timers.arm(run.record);
     if (isDelayed(run.record, now)) return;
-    const starts = startTurns(plan);
+    const [first] = startTurns(plan);
     // a run without a node to start with ends when somebody looks at it
-    if (starts.length === 0) await this.queue.publish(probeOf(run));
-    const jobs = starts.map(({ node, turn }) => ({ runId, blueprintId: plan.id, nodeId: node, turn }));
-    await Promise.all(jobs.map((job) => this.queue.publish(job)));
+    await this.queue.publish(first ? jobOf(run, first.node, first.turn) : probeOf(run));
   }
 
   /** The state of a run that has just begun. Later than that, others may have found the run, and its journal tells. */
@@ -202,7 +200,11 @@ export class RunStarter {
     }
     const state = new LedgerState();
     const incarnation = `${run.runId}:${Math.floor(this.ids.random() * 1e12)}`;
-    state.open(startTurns(run.plan), incarnation, now, isDelayed(run.record, now));
+    const starts = startTurns(run.plan);
+    const isForLater = isDelayed(run.record, now);
+    state.open(starts, incarnation, now, isForLater);
+    // the message of the first stands for those of the others
+    if (!isForLater) state.unsend(starts.slice(1));
     await this.ledger.begin(run.runId, state);
   }
 

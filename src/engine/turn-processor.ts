@@ -12,6 +12,7 @@ import type { Activity } from './activity.js';
 import { GivenBack, type ClaimedAhead } from './claimed-ahead.js';
 import { emitDelayOf, type EngineOptions } from './engine-options.js';
 import type { Finisher } from './finisher.js';
+import type { Opener } from './opener.js';
 import type { Persistence } from './persistence.js';
 import { HeldPermit, type Permits } from './permits.js';
 import type { Rebuilder } from './rebuilder.js';
@@ -49,6 +50,7 @@ export interface ProcessorParts {
   /** Looks whether what a turn waits for has come already. */
   readonly beganToWait: (run: ActiveRun, name: TurnName) => Promise<void>;
   readonly reservations: Reservations;
+  readonly opener: Opener;
 }
 
 /**
@@ -153,6 +155,7 @@ export class TurnProcessor {
           await this.process(claimed.run, name, { pausedUntil, isLastTry, hasMessage });
           return true;
         }
+        if (hasMessage && !pending) await this.openRun(run, name, flight);
         const cause = continued?.grant === grant ? continued.cause : undefined;
         // what fires from a first execution cannot have a row
         const row = cause ? undefined : claimed.row;
@@ -193,6 +196,14 @@ export class TurnProcessor {
       if (answer.kind === 'closed') return true;
       if (answer.kind === 'missing') await rebuilder.rebuild(run);
     }
+  }
+
+  /** What the run begins with beside this turn. */
+  private openRun(run: ActiveRun, name: TurnName, flight: Flight): Promise<void> {
+    return this.parts.opener.open(run, name, {
+      isUnderWay: (other) => this.underWay.has(keyOf(run, other)),
+      goOn: (fired, claim) => this.continueHere(run, fired, flight, claim, undefined),
+    });
   }
 
   /** Another worker can have had the claim by now. */

@@ -2,10 +2,12 @@ import type {
   ClaimAnswer,
   ClaimRef,
   ClaimRequest,
+  FiredTurn,
   LedgerState,
   SettleAnswer,
   SettleRequest,
   TurnRef,
+  UnsentClaim,
 } from '../core/ledger-state.js';
 
 export type RenewAnswer = 'held' | 'lost' | 'missing';
@@ -28,6 +30,11 @@ export interface Ledger {
   /** As `install` and `touch`, for a run that has just been accepted. May be two steps. */
   begin(runId: string, state: LedgerState): Promise<void>;
   claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer>;
+  /**
+   * Of these turns, those that are open or wait and have no message. Some of those that are ready are claimed, and have a
+   * token here; who asks again finds them claimed. None if the ledger does not know the run, or it has ended.
+   */
+  claimUnsent(runId: string, request: UnsentClaim): Promise<FiredTurn[]>;
   renew(
     runId: string,
     node: string,

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { SHAPES } from '../support/blueprints.js';
+import { LedgerState } from '../../src/core/ledger-state.js';
+import { blueprint, SHAPES } from '../support/blueprints.js';
 import {
   accepted,
   granted,
   LedgerRun,
+  LONG_LEASE_MS,
   names,
   newRunId,
   SHORT_LEASE_MS,
@@ -161,6 +163,72 @@ export function settleContract(open: OpenLedger): void {
         await bench.ledger.giveBack(run.runId, [{ node: 'b', turn: '1', token: b?.token ?? 0 }]);
         const states = (await bench.ledger.read(run.runId)).turns().map(({ node, state }) => [node, state]);
         expect(states).toContainEqual(['b', 'C']);
+      });
+    });
+
+    describe('turns that begin without a message', () => {
+      const STARTS = blueprint('starts', 'a>z b>z c>z d>z');
+      const turns = ['b', 'c', 'd'].map((node) => ({ node, turn: '1' }));
+      const begin = async () => {
+        const run = new LedgerRun(bench.ledger, STARTS);
+        const state = await run.fresh();
+        state.unsend(turns);
+        await bench.ledger.install(run.runId, state);
+        return run;
+      };
+      const claim = (run: LedgerRun, most: number, worker = 'w1') =>
+        bench.ledger.claimUnsent(run.runId, { turns, worker, leaseMs: LONG_LEASE_MS, claim: most });
+
+      it('are claimed together, as many as are wanted, and the others named', async () => {
+        const run = await begin();
+        const [b, c, d] = await claim(run, 2);
+        expect([b, c, d]).toMatchObject([{ node: 'b', passes: [] }, { node: 'c' }, { node: 'd' }]);
+        expect(b?.token).toBeGreaterThan(0);
+        expect(c?.token).toBeGreaterThan(b?.token ?? 0);
+        expect(d).not.toHaveProperty('token');
+        expect(await run.claim('b', '1', { worker: 'w2' })).toMatchObject({ kind: 'busy', worker: 'w1' });
+        expect(await run.claim('d', '1', { worker: 'w2' })).toMatchObject({ kind: 'granted', claims: 1 });
+        expect(await run.settle({ token: b?.token ?? 0, passes: [] }, 'b')).toMatchObject({ open: 3, unsent: 2 });
+      });
+
+      it('are named to who asks again while they are open, without a claim on what is claimed', async () => {
+        const run = await begin();
+        const [b] = await claim(run, 3);
+        await run.settle({ token: b?.token ?? 0, passes: [] }, 'b');
+        const named = await claim(run, 3, 'w2');
+        expect(named).toEqual(['c', 'd'].map((node) => ({ node, turn: '1', passes: [] })));
+        await bench.ledger.sent(run.runId, [{ node: 'c', turn: '1' }]);
+        expect((await claim(run, 3)).map(({ node }) => node)).toEqual(['d']);
+      });
+
+      it('are named while they wait', async () => {
+        const run = await begin();
+        const [b] = await claim(run, 1);
+        await run.settle({ token: b?.token ?? 0, passes: [] }, 'b', '1', { row: { status: 'awaiting', taken: [] } });
+        expect((await claim(run, 0)).map(({ node }) => node)).toEqual(['b', 'c', 'd']);
+      });
+
+      it('are none where all have messages, in a run that has ended, and in one that is not known', async () => {
+        const sent = await LedgerRun.open(bench.ledger, STARTS);
+        expect(await claim(sent, 3)).toEqual([]);
+        const ended = await begin();
+        await bench.ledger.end(ended.runId, 'cancelled');
+        expect(await claim(ended, 3)).toEqual([]);
+        expect(await claim(new LedgerRun(bench.ledger, STARTS), 3)).toEqual([]);
+      });
+
+      it('may be thousands', async () => {
+        const [runId, state] = [newRunId(), new LedgerState()];
+        const many = Array.from({ length: 5_000 }, (_, i) => ({ node: `n${i}`, turn: '1' }));
+        const starts = many.map(({ node }) => ({ node, passes: [] }));
+        state.open(starts, 'i1', await bench.ledger.now());
+        state.unsend(many);
+        await bench.ledger.install(runId, state);
+        const request = { turns: many, worker: 'w1', leaseMs: LONG_LEASE_MS, claim: 4_000 };
+        const named = await bench.ledger.claimUnsent(runId, request);
+        expect(named.map(({ node }) => node)).toEqual(many.map(({ node }) => node));
+        expect(named.filter(({ token }) => token !== undefined)).toHaveLength(4_000);
+        expect((await bench.ledger.read(runId)).counts()).toMatchObject({ open: 5_000, unsent: 5_000 });
       });
     });
 

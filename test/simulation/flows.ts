@@ -39,6 +39,7 @@ const BROKEN = blueprint('broken', 'p>q', { q: fail() });
 const ASKING = blueprint('asking', 'p>w w>q', { w: wait });
 const NAPPING = blueprint('napping', 'p>w w>q', { w: sleep(8_000) });
 const COUNTING = blueprint('counting', 'p>q q>r', { p: count(), q: count(), r: count() });
+const STARTING = blueprint('starting', 'p>t q>t r>t');
 
 export const FLOWS: readonly Flow[] = [
   flow('single', 'a'),
@@ -164,6 +165,9 @@ export const FLOWS: readonly Flow[] = [
     },
     { intended: { n: 2 } },
   ),
+  flow('many starts', 'a>f b>f c>g d>g e>h f>i g>i h>i'),
+  flow('starts that wait', 'v>z a>z w>z z>y', { v: wait, w: sleep(3_000) }, { answers: { v: { output: { v: 7 } } } }),
+  flow('subflow of many starts', 'a>s s>z', { s: subflow('starting') }, { others: [STARTING] }),
 ];
 
 function flow(

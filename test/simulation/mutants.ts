@@ -1,4 +1,4 @@
-import type { ClaimRequest } from '../../src/core/ledger-state.js';
+import type { ClaimRequest, FiredTurn } from '../../src/core/ledger-state.js';
 import { LedgerState, type SettleAnswer, type SettleRequest } from '../../src/core/ledger-state.js';
 import type { RunStatus } from '../../src/core/run.js';
 import { Abilities } from '../../src/engine/abilities.js';
@@ -19,6 +19,8 @@ export interface Mutant {
   readonly sabotage?: (world: World) => void;
   /** @default true */
   readonly reconciler?: boolean;
+  /** Where it shows, if that is in few flows only. */
+  readonly flow?: string;
 }
 
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
@@ -60,6 +62,16 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     sabotage: () => {
       UnsentTurns.prototype.send = () => Promise.resolve();
     },
+  },
+
+  'what a run begins with beside its first node is not sent when that comes again': {
+    ...servers(() => async (step, next) => {
+      const answer = await next();
+      return step.method === 'claimUnsent'
+        ? (answer as FiredTurn[]).filter(({ token }) => token !== undefined)
+        : answer;
+    }),
+    flow: 'many starts',
   },
 
   'a message does not stand for what goes on without one': {

@@ -63,6 +63,13 @@ function straightSettlement(random: SeededRandom, node: string, turn: string): S
   return { node, turn, outcome: 'completed', targets: many(random, 1, target), dynamic: [] };
 }
 
+/** One that arrives at this join and does nothing else. */
+export function arrivalAt(join: string, need: number, node: string): Settlement {
+  const arrivals = [{ from: node, passes: [] }];
+  const target = { node: join, when: 'joined', taken: true, arrivals, need, passes: [], groups: [[]] } as const;
+  return { node, turn: '1', outcome: 'completed', targets: [target], dynamic: [] };
+}
+
 function anySettlement(random: SeededRandom, node: string, turn: string): Settlement {
   const outcome = random.pick(['completed', 'completed', 'failed', 'rescued', 'awaiting', 'awaiting'] as const);
   const hasGather = random.chance(0.4);

@@ -3,9 +3,11 @@ import {
   type ClaimAnswer,
   type ClaimRef,
   type ClaimRequest,
+  type FiredTurn,
   type SettleAnswer,
   type SettleRequest,
   type TurnRef,
+  type UnsentClaim,
 } from '../../core/ledger-state.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
@@ -73,6 +75,10 @@ export class MemoryLedger implements Ledger {
 
   async claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer> {
     return this.run(runId).claim(request, this.time());
+  }
+
+  async claimUnsent(runId: string, request: UnsentClaim): Promise<FiredTurn[]> {
+    return this.run(runId).claimUnsent(request, this.time());
   }
 
   async renew(

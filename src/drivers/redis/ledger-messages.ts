@@ -63,7 +63,7 @@ export function decodeSettle(reply: unknown): SettleAnswer {
       const tooManyTurnsAt = parts.optional(6);
       return {
         kind,
-        fired: decodeFired(parts),
+        fired: firedOf(parts, ACCEPTED_HEAD),
         ...(tooManyTurnsAt === undefined ? {} : { tooManyTurnsAt }),
         open: parts.number(1),
         awaiting: parts.number(2),
@@ -86,9 +86,30 @@ export function decodeSettle(reply: unknown): SettleAnswer {
   }
 }
 
-function decodeFired(parts: Parts): FiredTurn[] {
+/** Undefined: it has to be settled by itself. */
+export function decodeSettles(replies: unknown): (SettleAnswer | undefined)[] {
+  const parts = new Parts('settleStraight', replies);
+  return Array.from({ length: parts.length }, (_, i) => {
+    const reply = parts.part(i);
+    return reply === null ? undefined : decodeSettle(reply);
+  });
+}
+
+/** Undefined: the settle was not done with the others. */
+export function decodeSettleGroup(reply: unknown): (SettleAnswer | undefined)[] {
+  const parts = new Parts('settleGroup', reply);
+  const [others, last] = [decodeSettle(parts.part(0)), decodeSettle(parts.part(2))];
+  return [...Array.from(parts.text(1), (flag) => (flag === '1' ? others : undefined)), last];
+}
+
+/** Of an answer that has nothing else. */
+export function decodeFired(script: string, reply: unknown): FiredTurn[] {
+  return firedOf(new Parts(script, reply), 0);
+}
+
+function firedOf(parts: Parts, head: number): FiredTurn[] {
   const fired: FiredTurn[] = [];
-  for (let i = ACCEPTED_HEAD; i < parts.length; i += FIRED_PARTS) {
+  for (let i = head; i < parts.length; i += FIRED_PARTS) {
     const token = parts.optional(i + 3);
     fired.push({
       node: parts.text(i),
@@ -114,6 +135,11 @@ export class Parts {
 
   get length(): number {
     return this.values.length;
+  }
+
+  /** An answer within the answer. */
+  part(index: number): unknown {
+    return this.values[index];
   }
 
   optional(index: number): string | undefined {

@@ -4,17 +4,28 @@ import {
   type ClaimAnswer,
   type ClaimRef,
   type ClaimRequest,
+  type FiredTurn,
   type SettleAnswer,
   type SettleRequest,
   type TurnRef,
+  type UnsentClaim,
 } from '../../core/ledger-state.js';
 import type { Settlement } from '../../core/settlement.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
-import { decodeClaim, decodeSettle, encodeSettlement, Parts } from './ledger-messages.js';
+import {
+  decodeClaim,
+  decodeFired,
+  decodeSettle,
+  decodeSettleGroup,
+  decodeSettles,
+  encodeSettlement,
+  Parts,
+} from './ledger-messages.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisKeys } from './redis-keys.js';
 import { straightOf, type Straight } from './straight-settlement.js';
 import { isRefusedAsApart } from './redis-errors.js';
+import { SettleGroups, type Settle } from './settle-groups.js';
 import { runScript, type ScriptArgument, type ScriptName } from './redis-scripts.js';
 
 export interface RedisLedgerOptions {
@@ -25,6 +36,11 @@ export interface RedisLedgerOptions {
   /** For so long an ended run is remembered, so that late messages find it closed. Default 1 hour. */
   readonly endedTtlMs?: number;
 }
+
+/** Arrivals at one join that are settled as one. */
+const MOST_ARRIVALS = 50;
+/** Settles of any runs that make at most one node ready. */
+const MOST_HOPS = 16;
 
 /** A settlement as its script takes it. */
 interface Encoded {
@@ -43,6 +59,16 @@ export class RedisLedger implements Ledger {
   private connected = false;
   /** The server has refused keys of several slots. */
   private areKeysApart = false;
+  private readonly arrivals = new SettleGroups(
+    MOST_ARRIVALS,
+    (settles) => this.settleArrivals(settles),
+    (settle) => this.settleOne(settle),
+  );
+  private readonly hops = new SettleGroups(
+    MOST_HOPS,
+    (settles) => this.settleHops(settles),
+    (settle) => this.settleOne(settle),
+  );
   /** Of settlements that come again. */
   private readonly encoded = new WeakMap<Settlement, Encoded>();
 
@@ -93,6 +119,14 @@ export class RedisLedger implements Ledger {
     return decodeClaim(await this.script('claim', this.keys.run(runId), ...args));
   }
 
+  async claimUnsent(runId: string, { turns, worker, leaseMs, claim }: UnsentClaim): Promise<FiredTurn[]> {
+    const names = turns.flatMap(({ node, turn }) => [node, turn]);
+    return decodeFired(
+      'claimUnsent',
+      await this.script('claimUnsent', this.keys.run(runId), worker, leaseMs, claim, names),
+    );
+  }
+
   async renew(
     runId: string,
     node: string,
@@ -106,11 +140,49 @@ export class RedisLedger implements Ledger {
   }
 
   settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
+    const [node, after, need] = this.encode(request).straight;
+    const settle = { runId, request };
+    if (need !== '') return this.arrivals.settle(`${runId}\u001f${after}`, settle);
+    if (node === '' || this.isApart) return this.settleOne(settle);
+    const { worker, leaseMs, maxTurns } = request;
+    return this.hops.settle(`${worker}\u001f${leaseMs}\u001f${maxTurns}`, settle);
+  }
+
+  private settleOne({ runId, request }: Settle): Promise<SettleAnswer> {
+    return this.script('settle', this.keys.run(runId), ...this.settleArguments(request)).then(decodeSettle);
+  }
+
+  /** Of one run, at one join. */
+  private async settleArrivals(settles: readonly Settle[]): Promise<(SettleAnswer | undefined)[]> {
+    const last = settles.at(-1);
+    if (!last) return [];
+    const others = settles.slice(0, -1);
+    const names = others.flatMap(({ request: { settlement, token } }) => [settlement.node, String(token)]);
+    const args = this.settleArguments(last.request);
+    return decodeSettleGroup(await this.script('settleGroup', this.keys.run(last.runId), ...args, names));
+  }
+
+  /** Of any runs. */
+  private async settleHops(settles: readonly Settle[]): Promise<(SettleAnswer | undefined)[]> {
+    const [first] = settles;
+    if (!first) return [];
+    const { worker, leaseMs, maxTurns } = first.request;
+    const keys = settles.map(({ runId }) => this.keys.run(runId));
+    const own = settles.flatMap(({ request }) => {
+      const [node, after] = this.encode(request).straight;
+      return [String(request.token), String(request.claim), node, after];
+    });
+    const reply = await this.together(
+      () => this.script('settleStraight', keys.length, keys, worker, leaseMs, maxTurns, this.runTtlMs, own),
+      () => Promise.resolve(settles.map(() => null)),
+    );
+    return decodeSettles(reply);
+  }
+
+  private settleArguments(request: SettleRequest): ScriptArgument[] {
     const { token, worker, leaseMs, claim, maxTurns } = request;
     const { text, straight } = this.encode(request);
-    const key = this.keys.run(runId);
-    const args = [text, token, worker, leaseMs, claim, maxTurns, this.runTtlMs, ...straight];
-    return this.script('settle', key, ...args).then(decodeSettle);
+    return [text, token, worker, leaseMs, claim, maxTurns, this.runTtlMs, ...straight];
   }
 
   private encode({ settlement, isShared }: SettleRequest): Encoded {
@@ -148,9 +220,13 @@ export class RedisLedger implements Ledger {
     return Number(closed) === 1;
   }
 
+  private get isApart(): boolean {
+    return this.areKeysApart || this.client.isCluster;
+  }
+
   /** One script over keys of a run and of the fleet, or what does the same where servers take only keys that lie together. */
   private async together(asOne: () => Promise<unknown>, apart: () => Promise<unknown>): Promise<unknown> {
-    if (this.areKeysApart || this.client.isCluster) return apart();
+    if (this.isApart) return apart();
     try {
       return await asOne();
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { BEGIN } from './scripts/begin.js';
 import { CLAIM } from './scripts/claim.js';
+import { CLAIM_UNSENT } from './scripts/claim-unsent.js';
 import { CONCLUDE } from './scripts/conclude.js';
 import { ELECT } from './scripts/elect.js';
 import { END } from './scripts/end.js';
@@ -13,6 +14,8 @@ import { RENEW } from './scripts/renew.js';
 import { RESIGN } from './scripts/resign.js';
 import { SENT } from './scripts/sent.js';
 import { SETTLE } from './scripts/settle.js';
+import { SETTLE_GROUP } from './scripts/settle-group.js';
+import { SETTLE_STRAIGHT } from './scripts/settle-straight.js';
 import { TAKE } from './scripts/take.js';
 import { TOUCH } from './scripts/touch.js';
 
@@ -20,8 +23,11 @@ export type RedisConnection = Redis | Cluster;
 
 const SCRIPTS = {
   claim: { numberOfKeys: 1, lua: CLAIM },
+  claimUnsent: { numberOfKeys: 1, lua: CLAIM_UNSENT },
   renew: { numberOfKeys: 1, lua: RENEW },
   settle: { numberOfKeys: 1, lua: SETTLE },
+  settleStraight: { lua: SETTLE_STRAIGHT },
+  settleGroup: { numberOfKeys: 1, lua: SETTLE_GROUP },
   giveBack: { numberOfKeys: 1, lua: GIVE_BACK },
   sent: { numberOfKeys: 1, lua: SENT },
   install: { numberOfKeys: 2, lua: INSTALL },

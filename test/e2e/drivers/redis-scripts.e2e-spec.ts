@@ -3,9 +3,11 @@ import { Redis } from 'ioredis';
 import { LedgerState, type ClaimRequest, type SettleRequest } from '../../../src/core/ledger-state.js';
 import type { SettlementTarget } from '../../../src/core/settlement.js';
 import { RedisKeys } from '../../../src/drivers/redis/redis-keys.js';
+import { decodeSettleGroup, decodeSettles, encodeSettlement } from '../../../src/drivers/redis/ledger-messages.js';
 import { runScript } from '../../../src/drivers/redis/redis-scripts.js';
+import { straightOf } from '../../../src/drivers/redis/straight-settlement.js';
 import { newPrefix, REDIS_URL, RedisFixture } from '../../support/redis-fixture.js';
-import { NODES, randomSettlement, SeededRandom } from '../../support/random-settlements.js';
+import { arrivalAt, NODES, randomSettlement, SeededRandom } from '../../support/random-settlements.js';
 
 const SEEDS = 200;
 const STEPS = 60;
@@ -48,8 +50,136 @@ describe('The scripts of the ledger in Redis', () => {
   };
 
   it('decide as LedgerState does, whatever is asked of them', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) await new Walk(fixture, setTime, seed).run();
+    for (let seed = 1; seed <= SEEDS; seed++) await new Walk(fixture, redis, setTime, seed).run();
   }, 300_000);
+
+  it('settle arrivals together as LedgerState does one by one, whatever state they are in', async () => {
+    const now = 1_700_000_000_000_000;
+    await setTime(now);
+    let [done, left] = [0, 0];
+    for (let seed = 1; seed <= 1000; seed++) {
+      const random = new SeededRandom(seed);
+      const model = randomArrivals(random, now);
+      const runId = `arrivals-${seed}`;
+      expect(await fixture.ledger.install(runId, model)).toBe(true);
+      const need = 2 + random.below(6);
+      const requests = Array.from({ length: 2 + random.below(6) }, (): SettleRequest => {
+        const node = random.pick(BRANCHES);
+        const token = (model.turn(node, '1')?.token ?? 0) + (random.chance(0.9) ? 0 : 1);
+        const settlement = arrivalAt('join', need, node);
+        return { settlement, token, worker: 'w1', leaseMs: 500, claim: random.below(2), maxTurns: 1000 };
+      });
+      const [expected, found] = await settleTogether(redis, fixture, runId, model, requests, now);
+      const fields = (await fixture.ledger.read(runId)).fields;
+      expect({ seed, requests, found, fields }).toEqual({ seed, requests, found: expected, fields: model.fields });
+      done += found.length - 1;
+      left += requests.length - found.length;
+    }
+    // neither of them is rare
+    expect(done).toBeGreaterThan(500);
+    expect(left).toBeGreaterThan(500);
+  }, 60_000);
+
+  it('settle turns of several runs together as LedgerState does one by one, whatever state they are in', async () => {
+    const now = 1_700_000_000_000_000;
+    await setTime(now);
+    let [done, left] = [0, 0];
+    for (let seed = 1; seed <= 600; seed++) {
+      const random = new SeededRandom(seed);
+      const runs = Array.from({ length: 1 + random.below(5) }, (_, i) => ({
+        runId: `hops-${seed}-${i}`,
+        model: randomArrivals(random, now),
+      }));
+      for (const { runId, model } of runs) expect(await fixture.ledger.install(runId, model)).toBe(true);
+      const common = { worker: 'w1', leaseMs: 500, maxTurns: random.pick([1000, 1000, 5]) };
+      // also twice in one run
+      const settles = Array.from({ length: 1 + random.below(6) }, () => {
+        const { runId, model } = random.pick(runs);
+        const node = random.pick(BRANCHES);
+        const token = (model.turn(node, '1')?.token ?? 0) + (random.chance(0.9) ? 0 : 1);
+        const settlement = { ...arrivalAt(random.pick(['join', 'b2', 'next']), 1, node) };
+        const isLast = random.chance(0.3);
+        return {
+          runId,
+          model,
+          request: {
+            settlement: isLast ? { ...settlement, targets: [] } : settlement,
+            token,
+            claim: random.below(2),
+            ...common,
+          },
+        };
+      });
+      const keys = settles.map(({ runId }) => new RedisKeys(prefix).run(runId));
+      const own = settles.flatMap(({ request: { settlement, token, claim } }) => {
+        const [node, after, need] = straightOf(settlement);
+        expect(need).toBe('');
+        return [String(token), String(claim), node, after];
+      });
+      const { worker, leaseMs, maxTurns } = common;
+      const args = [keys.length, keys, worker, leaseMs, maxTurns, 60_000, own] as const;
+      const answers = decodeSettles(await runScript(redis, 'settleStraight', ...args));
+      const expected = settles.map(({ model, request }, i) => (answers[i] ? model.settle(request, now) : undefined));
+      expect({ seed, settles, answers }).toEqual({ seed, settles, answers: expected });
+      for (const { runId, model } of runs)
+        expect({ seed, fields: (await fixture.ledger.read(runId)).fields }).toEqual({ seed, fields: model.fields });
+      done += expected.filter((answer) => answer).length;
+      left += expected.filter((answer) => !answer).length;
+    }
+    // neither of them is rare
+    expect(done).toBeGreaterThan(300);
+    expect(left).toBeGreaterThan(100);
+  }, 60_000);
+
+  it('settle turns of many runs that end in one moment with few calls', async () => {
+    const now = 1_700_000_000_000_000;
+    await setTime(now);
+    const settles = Array.from({ length: 40 }, (_, i) => {
+      const model = new LedgerState();
+      model.open([{ node: 'a', passes: [] }], 'i', now);
+      model.claim({ node: 'a', turn: '1', worker: 'w1', leaseMs: 500, floor: 0, mode: 'job' }, now);
+      const token = model.turn('a', '1')?.token ?? 0;
+      const request = { token, worker: 'w1', leaseMs: 500, claim: 1, maxTurns: 1000 };
+      return { runId: `many-${i}`, model, request: { ...request, settlement: arrivalAt('b', 1, 'a') } };
+    });
+    for (const { runId, model } of settles) expect(await fixture.ledger.install(runId, model)).toBe(true);
+    const before = await redis.info('commandstats');
+    const answers = await Promise.all(settles.map(({ runId, request }) => fixture.ledger.settle(runId, request)));
+    const calls = callsOf('evalsha', await redis.info('commandstats')) - callsOf('evalsha', before);
+    expect(answers).toEqual(settles.map(({ model, request }) => model.settle(request, now)));
+    expect(calls).toBeLessThanOrEqual(5);
+  });
+
+  it('settle arrivals at a join that come in one moment with few calls', async () => {
+    const now = 1_700_000_000_000_000;
+    await setTime(now);
+    const nodes = Array.from({ length: 60 }, (_, i) => `n${i}`);
+    const model = new LedgerState();
+    model.open(
+      nodes.map((node) => ({ node, passes: [] })),
+      'i',
+      now,
+    );
+    for (const node of nodes) model.claim({ node, turn: '1', worker: 'w1', leaseMs: 500, floor: 0, mode: 'job' }, now);
+    expect(await fixture.ledger.install('together', model)).toBe(true);
+    const requests = nodes.map((node) => ({
+      settlement: arrivalAt('join', nodes.length, node),
+      token: model.turn(node, '1')?.token ?? 0,
+      worker: 'w1',
+      leaseMs: 500,
+      claim: 1,
+      maxTurns: 1000,
+    }));
+    const before = await redis.info('commandstats');
+    const answers = await Promise.all(requests.map((request) => fixture.ledger.settle('together', request)));
+    const calls = callsOf('evalsha', await redis.info('commandstats')) - callsOf('evalsha', before);
+    const expected = requests.map((request) => model.settle(request, now));
+    expect(answers.map(({ kind }) => kind)).toEqual(expected.map(({ kind }) => kind));
+    expect(answers.at(-1)).toEqual(expected.at(-1));
+    expect(answers.filter((answer) => answer.kind === 'accepted' && answer.fired.length > 0)).toHaveLength(1);
+    expect((await fixture.ledger.read('together')).fields).toEqual(model.fields);
+    expect(calls).toBeLessThanOrEqual(4);
+  });
 
   it('take the shorter way where all is as usual', async () => {
     const now = 1_700_000_000_000_000;
@@ -107,6 +237,79 @@ describe('The scripts of the ledger in Redis', () => {
   });
 });
 
+function callsOf(command: string, stats: string): number {
+  return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
+}
+
+const BRANCHES = ['b1', 'b2', 'b3', 'b4', '%d{ü}', 'b6', 'b7'];
+
+/** Branches of a join in any state, most of them claimed, and what they may have left at the join before. */
+function randomArrivals(random: SeededRandom, now: number): LedgerState {
+  const model = new LedgerState();
+  const starts = random.some(BRANCHES, 0.9).map((node) => ({ node, passes: [] }));
+  model.open(starts, 'i', now - 1_000_000);
+  if (random.chance(0.05)) return model;
+  for (const { node } of starts) {
+    if (random.chance(0.2)) model.unsend([{ node, turn: '1' }]);
+    if (random.chance(0.1)) continue;
+    const leaseMs = random.chance(0.1) ? 500 : 60_000;
+    model.claim({ node, turn: '1', worker: 'w1', leaseMs, floor: 0, mode: 'job' }, now - 1_000_000);
+    const held = model.turn(node, '1');
+    if (held && random.chance(0.2)) model.putTurn(node, '1', { ...held, round: random.below(5) });
+    if (held && random.chance(0.1)) {
+      model.set(`h\u001f${node}\u001f1`, 'x:1');
+      model.putTurn(node, 'x:1', { ...held, state: 'Q', token: 0, worker: '', until: 0, claims: 0 });
+    }
+    if (random.chance(0.05)) model.set(`a\u001fjoin\u001f${node}\u001f`, '1');
+    const token = held?.token ?? 0;
+    const common = { token, worker: 'w1', leaseMs: 500, claim: 0, maxTurns: 1000 };
+    const settlement = arrivalAt('join', 9, node);
+    if (random.chance(0.1)) model.settle({ settlement, ...common }, now - 1_000_000);
+    else if (random.chance(0.05))
+      model.settle({ settlement: { ...settlement, outcome: 'awaiting', targets: [] }, ...common }, now - 1_000_000);
+  }
+  for (const [name, value] of [
+    ['k\u001fjoin\u001f', '2'],
+    ['r\u001fjoin\u001f', '3'],
+    ['m\u001fjoin', '1'],
+    ['e', '1'],
+    ['y', '1'],
+    ['p', 'b1'],
+  ] as const)
+    if (random.chance(0.1)) model.set(name, value);
+  if (random.chance(0.05)) model.close('completed');
+  return model;
+}
+
+/**
+ * What the script that settles several answers, and what LedgerState does. Those that the script answers not to have done
+ * have changed nothing; which they are is the script's own affair.
+ */
+async function settleTogether(
+  redis: Redis,
+  fixture: RedisFixture,
+  runId: string,
+  model: LedgerState,
+  requests: readonly SettleRequest[],
+  now: number,
+): Promise<[expected: unknown[], found: unknown[]]> {
+  const others = requests.slice(0, -1);
+  const last = requests.at(-1);
+  if (!last) throw new Error('There is no settle.');
+  const { settlement, token, worker, leaseMs, claim, maxTurns } = last;
+  const names = others.flatMap((other) => [other.settlement.node, String(other.token)]);
+  const text = encodeSettlement(settlement);
+  const args = [text, token, worker, leaseMs, claim, maxTurns, 60_000, ...straightOf(settlement), names] as const;
+  const key = new RedisKeys(fixture.prefix).run(runId);
+  const answers = decodeSettleGroup(await runScript(redis, 'settleGroup', key, ...args));
+  const done = others.filter((_, i) => answers[i]);
+  const told = done.map((request) => model.settle(request, now));
+  expect(told.every((answer) => answer.kind === 'accepted' && answer.fired.length === 0)).toBe(true);
+  // the answer to each of them is that to all
+  const expected = [...done.map(() => told.at(-1)), model.settle(last, now)];
+  return [expected, answers.filter((answer) => answer !== undefined)];
+}
+
 /** One random history of one run, told to both sides step by step. */
 class Walk {
   private readonly random: SeededRandom;
@@ -117,6 +320,7 @@ class Walk {
 
   constructor(
     private readonly fixture: RedisFixture,
+    private readonly redis: Redis,
     private readonly setTime: (micros: number) => Promise<void>,
     private readonly seed: number,
   ) {
@@ -147,7 +351,9 @@ class Walk {
   private step(): Promise<[asked: unknown, expected: unknown, found: unknown]> {
     const dice = this.random.below(100);
     if (dice < 35) return this.claim();
-    if (dice < 45) return this.renew();
+    if (dice < 40) return this.renew();
+    if (dice < 45) return this.claimUnsent();
+    if (dice < 55) return this.settleTogether();
     if (dice < 78) return this.settle(this.newSettlement());
     if (dice < 98) return this.settle(this.told.length > 0 ? this.random.pick(this.told) : this.newSettlement());
     return dice < 99 ? this.end() : this.drop();
@@ -179,6 +385,27 @@ class Walk {
     const expected = this.model.settle(request, this.now);
     if (expected.kind === 'accepted') this.told.push(request);
     return [request, expected, await this.fixture.ledger.settle(this.runId, request)];
+  }
+
+  private async claimUnsent(): Promise<[unknown, unknown, unknown]> {
+    const turns = Array.from({ length: this.random.below(4) }, () => this.turn('R')).map(({ node, turn }) => ({
+      node,
+      turn,
+    }));
+    const { random, model, now, fixture, runId } = this;
+    const request = { turns, worker: random.pick(WORKERS), leaseMs: random.pick(LEASES), claim: random.below(3) };
+    return [request, model.claimUnsent(request, now), await fixture.ledger.claimUnsent(runId, request)];
+  }
+
+  private async settleTogether(): Promise<[unknown, unknown, unknown]> {
+    const { random, model, now } = this;
+    const [join, need] = [random.pick(NODES), 2 + random.below(3)];
+    const requests = Array.from({ length: 2 + random.below(3) }, (): SettleRequest => {
+      const node = random.pick(NODES);
+      const token = (model.turn(node, '1')?.token ?? 0) + (random.chance(0.9) ? 0 : 1);
+      return { ...this.newSettlement(), settlement: arrivalAt(join, need, node), token };
+    });
+    return [requests, ...(await settleTogether(this.redis, this.fixture, this.runId, model, requests, now))];
   }
 
   private async end(): Promise<[unknown, unknown, unknown]> {

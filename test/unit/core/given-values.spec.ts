@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { givenBy, givenOf, givesAll, giversOf, newest, rewritten } from '../../../src/core/given-values.js';
+import { areApart, givenBy, givenOf, giversOf, newest, rewritten } from '../../../src/core/given-values.js';
 import { planBlueprint } from '../../../src/core/plan.js';
 import { turnRecord } from '../../support/turn-records.js';
 
@@ -109,11 +109,15 @@ describe('what a row gives', () => {
     expect(rewritten(turnRecord('a'), still).values[0]).not.toHaveProperty('ref');
   });
 
-  it('is all that a turn wrote, or not', () => {
-    const row = { output: '"o"', inputsWritten: ['_inputs.b'] };
-    expect(givesAll(turnRecord('a', { ...row, gives: ['_outputs.a', '_inputs.b'] }))).toBe(true);
-    expect(givesAll(turnRecord('a', { ...row, gives: ['_outputs.a'] }))).toBe(false);
-    expect(givesAll(turnRecord('a', { ...row, gives: ['_outputs.a', '_inputs.b'], writes: ['x'] }))).toBe(false);
-    expect(givesAll(turnRecord('a'))).toBe(true);
+  it('stands apart from values under other keys, but not from those that say what the same key holds', () => {
+    const given = givenBy(turnRecord('a', { output: '"o"', gives: ['_outputs.a', '_inputs.b'] }));
+    const own = (key: string) => [
+      { key: '_inputs.join', value: '1', stamp: 1 },
+      { key, value: '1', stamp: 1 },
+    ];
+    expect(areApart([], given)).toBe(true);
+    expect(areApart(own('x'), given)).toBe(true);
+    for (const key of ['_outputs.a', '_inputs.b', 'a']) expect(areApart(own(key), given)).toBe(false);
+    expect(areApart(own('a'), [])).toBe(true);
   });
 });

@@ -22,11 +22,14 @@ describe('the result of a run', () => {
 
   const nodeOf = ({ dependencies }: NodeContext) => dependencies['turn'] as { runId: string; nodeId: string };
   /** @param during what others do while `b` executes */
-  async function start(blueprint: WorkflowBlueprint, during: (runId: string) => Promise<void> = async () => {}) {
+  async function start(
+    blueprint: WorkflowBlueprint,
+    during: (runId: string, nodes: NodeContext['context']) => Promise<void> = async () => {},
+  ) {
     const calls: string[] = [];
     const step = async (context: NodeContext) => {
       const { runId, nodeId } = nodeOf(context);
-      if (nodeId === 'b') await during(runId);
+      if (nodeId === 'b') await during(runId, context.context);
       return { output: `of ${nodeId}` };
     };
     fleet = new Fleet({ step }, [chain, join]);
@@ -67,9 +70,22 @@ describe('the result of a run', () => {
     expect(calls).toContain('allValues');
   });
 
-  it('has inputs that several nodes write', async () => {
-    const { context } = await start(join);
+  it('has inputs that several nodes write, beside what settled here', async () => {
+    const { context, calls } = await start(join);
     expect(context).toMatchObject(outputs(['a', 'b', 'c']));
     expect(context).toHaveProperty(['_inputs.c']);
+    expect(calls).not.toContain('allValues');
+  });
+
+  it('has what its nodes wrote, beside what settled here', async () => {
+    const { context, calls } = await start(chain, async (_runId, nodes) => nodes.set('note', 'from b'));
+    expect(context).toMatchObject({ ...outputs(['a', 'b', 'c']), note: 'from b' });
+    expect(calls).not.toContain('allValues');
+  });
+
+  it('is read where a node wrote over the output of another', async () => {
+    const { context, calls } = await start(chain, async (_runId, nodes) => nodes.set('a', 'from b'));
+    expect(context).toMatchObject({ ...outputs(['b', 'c']), a: 'from b', '_outputs.a': 'of a' });
+    expect(calls).toContain('allValues');
   });
 });

@@ -4,9 +4,9 @@ import type { ActiveRun } from '../../../src/engine/active-run.js';
 import { SettledHere } from '../../../src/engine/settled-here.js';
 import { turnRecord } from '../../support/turn-records.js';
 
-const planned = new Set(['a', 'b', 'c', ...Array.from({ length: 101 }, (_, i) => `n${i}`)]);
-const run = (fields: { retries?: number } = {}) =>
-  ({ runId: 'r', record: fields, plan: { nodes: planned } }) as unknown as ActiveRun;
+const planned = new Set(['a', 'b', 'c', ...Array.from({ length: 20_001 }, (_, i) => `n${i}`)]);
+const run = (fields: { retries?: number } = {}, runId = 'r') =>
+  ({ runId, record: fields, plan: { nodes: planned } }) as unknown as ActiveRun;
 const giving = (nodeId: string, fields: Partial<TurnRecord> = {}) =>
   turnRecord(nodeId, { output: '1', gives: [`_outputs.${nodeId}`], ...fields });
 
@@ -31,8 +31,6 @@ describe('turns that settled in this process', () => {
   it.each<[string, TurnRecord]>([
     ['waited', giving('b', { status: 'awaiting' })],
     ['failed', giving('b', { status: 'failed' })],
-    ['wrote values of its own', giving('b', { writes: ['x'] })],
-    ['wrote an input that others may write', giving('b', { inputsWritten: ['_inputs.join'] })],
     ['added nodes', giving('b', { dynamicNodes: [{ id: 'x', uses: 'y' }] })],
     ['began a batch', giving('b', { batch: { id: 'b1', uses: 'w', items: 3 } as TurnRecord['batch'] & object })],
     ['was added to the run and has no output', turnRecord('added')],
@@ -49,9 +47,18 @@ describe('turns that settled in this process', () => {
     expect(settled.all('r', 1)).toBeUndefined();
   });
 
+  it('are at most so many: those of the run that moved longest ago are dropped first', () => {
+    const [first, second, third] = ['r1', 'r2', 'r3'].map((runId) => run({}, runId));
+    for (let i = 0; i < 10_000; i++) for (const one of [first, second]) if (one) settled.note(one, giving(`n${i}`));
+    if (third) settled.note(third, giving('a'));
+    expect(settled.all('r1', 10_000)).toBeUndefined();
+    expect(settled.all('r2', 10_000)).toHaveLength(10_000);
+    expect(settled.all('r3', 1)).toHaveLength(1);
+  });
+
   it('are kept of small runs only, and forgotten with their run', () => {
-    for (let i = 0; i < 101; i++) settled.note(run(), giving(`n${i}`));
-    expect(settled.all('r', 101)).toBeUndefined();
+    for (let i = 0; i < 20_001; i++) settled.note(run(), giving(`n${i}`));
+    expect(settled.all('r', 20_001)).toBeUndefined();
     settled.forget('r');
     settled.note(run(), giving('a'));
     expect(settled.all('r', 1)).toHaveLength(1);

@@ -1,8 +1,8 @@
 /**
  * A part of the script `settle`, before all else: for a turn that makes just the one node after it ready, or ends its
- * run, or arrives at a join that waits for others; first turns, no loop. Most settles are of this kind, and cost less than half so of what the general way
- * costs, which follows and does the same. Where the run's state is not as usual, nothing is changed here, and the
- * general way goes on.
+ * run, or arrives at a join that waits for others; first turns, no loop. Most settles are of this kind, and cost less
+ * than half so of what the general way costs, which follows and does the same. Where the run's state is not as usual,
+ * nothing is changed here, and the general way goes on.
  *
  * ARGV[8]: the node if its settlement is of this kind, else ''. ARGV[9]: the node after it, or ''. ARGV[10]: how many
  * predecessors that one waits for if it is a join, else ''.

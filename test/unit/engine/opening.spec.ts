@@ -1,0 +1,130 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { NodeContext, NodeRegistry, WorkflowBlueprint } from 'flowcraft';
+import type { Job } from '../../../src/core/envelope.js';
+import { Fleet, losing, type Intercept } from '../../support/fleet.js';
+
+const WIDTH = 12;
+const starts = Array.from({ length: WIDTH }, (_, i) => `n${i}`);
+const wide: WorkflowBlueprint = {
+  id: 'wide',
+  nodes: [...starts.map((id) => ({ id, uses: 'step' })), { id: 'z', uses: 'step' }],
+  edges: starts.map((source) => ({ source, target: 'z' })),
+};
+const strange: WorkflowBlueprint = {
+  id: 'strange',
+  nodes: [
+    { id: 'a', uses: 'elsewhere' },
+    { id: 'b', uses: 'step' },
+  ],
+  edges: [],
+};
+
+describe('a run that begins with several nodes', () => {
+  let fleet: Fleet;
+  afterEach(() => fleet.end());
+
+  const executed: string[] = [];
+  const published: string[] = [];
+  const open = (ms: number, blueprints = [wide], leaseMs = 60_000) => {
+    executed.length = published.length = 0;
+    const step = async ({ dependencies }: NodeContext) => {
+      executed.push((dependencies['turn'] as { nodeId: string }).nodeId);
+      if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+      return { output: 1 };
+    };
+    const registry: NodeRegistry = { step, elsewhere: step };
+    fleet = new Fleet(registry, blueprints, leaseMs);
+    return registry;
+  };
+  const calls = new Map<string, number>();
+  const counting: Intercept = (call, args, make) => {
+    calls.set(call, (calls.get(call) ?? 0) + 1);
+    if (call === 'publish') published.push((args[0] as Job).nodeId);
+    return make();
+  };
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+
+  it('has one message, and executes each of them once', async () => {
+    open(0);
+    calls.clear();
+    const { engine } = await fleet.process(counting);
+    await engine.worker.start();
+    const { runId } = await engine.client.start('wide', {}, {});
+    expect(await engine.client.wait(runId, { timeoutMs: 5_000 })).toMatchObject({ status: 'completed' });
+    expect([...executed].sort()).toEqual([...starts, 'z'].sort());
+    expect(published).toEqual(['n0']);
+    expect(calls.get('claim')).toBe(1);
+    await engine.worker.drain();
+  });
+
+  it('sends messages for those that find no room in its worker', async () => {
+    open(0);
+    const { engine } = await fleet.process(counting, undefined, { concurrency: 1 });
+    await engine.worker.start();
+    const { runId } = await engine.client.start('wide', {}, {});
+    expect(await engine.client.wait(runId, { timeoutMs: 5_000 })).toMatchObject({ status: 'completed' });
+    expect([...executed].sort()).toEqual([...starts, 'z'].sort());
+    // its own, and those that were not claimed ahead
+    expect(published.length).toBeGreaterThan(1);
+    expect(published.length).toBeLessThan(WIDTH);
+    await engine.worker.drain();
+  });
+
+  it('goes on elsewhere when its worker is lost after the first of them has settled', async () => {
+    open(0, [wide], 200);
+    let settled = 0;
+    const { intercept, lost } = losing((call) => call === 'settle' && ++settled > 3);
+    const first = await fleet.process(intercept);
+    await first.engine.worker.start();
+    const { runId } = await first.engine.client.start('wide', {}, {});
+    await lost;
+    await first.leave();
+    const second = await fleet.process();
+    await second.engine.worker.start();
+    expect(await second.engine.client.wait(runId, { timeoutMs: 10_000 })).toMatchObject({ status: 'completed' });
+    await second.engine.worker.drain();
+  });
+
+  it('goes on elsewhere when its worker is lost before any of them has settled', async () => {
+    open(0, [wide], 200);
+    const { intercept, lost } = losing((call) => call === 'write');
+    const first = await fleet.process(intercept);
+    await first.engine.worker.start();
+    const { runId } = await first.engine.client.start('wide', {}, {});
+    await lost;
+    await first.leave();
+    const second = await fleet.process();
+    await second.engine.worker.start();
+    expect(await second.engine.client.wait(runId, { timeoutMs: 10_000 })).toMatchObject({ status: 'completed' });
+    await second.engine.worker.drain();
+  });
+
+  it('leaves those to another worker that it has not begun when its own drains', async () => {
+    open(60);
+    const first = await fleet.process(counting, undefined, { concurrency: 4 });
+    await first.engine.worker.start();
+    const { runId } = await first.engine.client.start('wide', {}, {});
+    await until(() => executed.length > 0);
+    const second = await fleet.process();
+    await second.engine.worker.start();
+    await first.engine.worker.drain();
+    expect(await second.engine.client.wait(runId, { timeoutMs: 5_000 })).toMatchObject({ status: 'completed' });
+    expect([...executed].sort()).toEqual([...starts, 'z'].sort());
+    await second.engine.worker.drain();
+  });
+
+  it('begins the others where no worker has the code of the first', async () => {
+    const registry = open(0, [strange]);
+    const caller = await fleet.process();
+    delete registry['elsewhere'];
+    const { engine } = await fleet.process(counting, []);
+    await engine.worker.start();
+    await caller.engine.client.start('strange', {}, {});
+    await until(() => executed.length > 0);
+    expect(executed).toEqual(['b']);
+    expect(published).toContain('b');
+    await engine.worker.drain();
+  });
+});
