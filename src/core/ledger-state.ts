@@ -35,7 +35,8 @@ export const QUEUED_RETRY_MS = 200;
  *
  * This is the in-memory ledger and what a rebuild computes; `drivers/redis/scripts` is the same in Lua over the hash
  * with the same fields, and a property test holds the two against each other. What a settle reads or writes for a target
- * in its first turn stands there twice: in `advance`, and in the shorter way of `straight`.
+ * in its first turn stands there three times: in `advance`, in the shorter way of `straight`, and for arrivals at a join in
+ * `settle-group`.
  */
 export class LedgerState extends LedgerFields {
   /** Makes the turns ready that a run begins with. */

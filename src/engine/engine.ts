@@ -284,7 +284,7 @@ export class Engine {
       beganToWait,
       ahead,
       reservations,
-      opener: new Opener({ queue, ledger, persistence, reservations, clock, worker: workerId, options }),
+      opener: new Opener({ queue, ledger, persistence, reservations, unsent, clock, worker: workerId, options }),
     });
     this.prober = new Prober(
       store,

@@ -173,7 +173,7 @@ export class EngineJobHandler implements JobHandler {
     const name = { nodeId: job.nodeId, turn: job.turn ?? startTurnOf(run, job) };
     if (lacks !== undefined) {
       // what begins beside it need not wait for a worker that can execute this one
-      if (job.unroutableSince === undefined && turnsBeside(run, name).length > 0) await this.parts.unsent.send(run);
+      if (turnsBeside(run, name).length > 0) await this.parts.unsent.send(run);
       return this.putBack(job, message, undefined, lacks);
     }
     try {

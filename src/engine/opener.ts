@@ -1,4 +1,4 @@
-import type { FiredTurn } from '../core/ledger-calls.js';
+import type { FiredTurn, TurnRef } from '../core/ledger-calls.js';
 import { startTurns } from '../core/replay.js';
 import type { TurnName } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
@@ -9,12 +9,14 @@ import type { EngineOptions } from './engine-options.js';
 import type { Persistence } from './persistence.js';
 import type { Reservations } from './reservations.js';
 import { publishTurns } from './turn-jobs.js';
+import type { UnsentTurns } from './unsent-turns.js';
 
 export interface OpenerParts {
   readonly queue: JobQueue;
   readonly ledger: Ledger;
   readonly persistence: Persistence;
   readonly reservations: Reservations;
+  readonly unsent: UnsentTurns;
   readonly clock: Clock;
   readonly worker: string;
   readonly options: EngineOptions;
@@ -34,40 +36,46 @@ export interface Beginning {
 export class Opener {
   constructor(private readonly parts: OpenerParts) {}
 
-  /** Resolves when those of the others that do not go on here have messages. */
-  async open(run: ActiveRun, first: TurnName, { isUnderWay, goOn }: Beginning): Promise<void> {
-    const { queue, ledger, persistence, reservations, clock, worker, options } = this.parts;
+  /**
+   * Resolves when those of the others that do not go on here have messages.
+   * @param claims how often the first turn was claimed: if it was before, the others may have led to turns without a message
+   */
+  async open(run: ActiveRun, first: TurnName, claims: number, beginning: Beginning): Promise<void> {
     const turns = turnsBeside(run, first);
     if (turns.length === 0) return;
-    // one that this process has at hand already is not to be claimed again: its message will find it
-    const isNew = !turns.some(({ node, turn }) => isUnderWay({ nodeId: node, turn }));
-    const room = reservations.beside(run, isNew ? turns.map(({ node }) => node) : []);
+    await (claims > 1 ? this.parts.unsent.send(run) : this.claim(run, turns, beginning));
+  }
+
+  private async claim(run: ActiveRun, turns: readonly TurnRef[], { isUnderWay, goOn }: Beginning): Promise<void> {
+    const { queue, ledger, persistence, reservations, clock, worker, options } = this.parts;
     const { runId } = run;
     const { leaseMs } = options.worker;
+    const room = reservations.beside(
+      run,
+      turns.map(({ node }) => node),
+    );
     let askedAt = 0;
     const claim = () => {
       askedAt = clock.now();
       return ledger.claimUnsent(runId, { turns, worker, leaseMs, claim: room.size });
     };
+    const elsewhere: FiredTurn[] = [];
     try {
-      const fired = await persistence.until(claim, { runId });
-      for (const one of fired) {
-        if (one.token === undefined) continue;
-        goOn(one, { token: one.token, askedAt, permitSince: room.take() ? clock.now() : undefined });
+      for (const fired of await persistence.until(claim, { runId })) {
+        const { node, turn, token } = fired;
+        // a message of it has come meanwhile: whatever claims it for that is not to be overtaken
+        if (token === undefined || isUnderWay({ nodeId: node, turn })) elsewhere.push(fired);
+        else goOn(fired, { token, askedAt, permitSince: room.take() ? clock.now() : undefined });
       }
-      await publishTurns(
-        queue,
-        run,
-        fired.filter(({ token }) => token === undefined),
-      );
     } finally {
       room.spare();
     }
+    await publishTurns(queue, run, elsewhere);
   }
 }
 
 /** The turns that have no message in a run that begins with this one. */
-export function turnsBeside({ plan }: ActiveRun, { nodeId, turn }: TurnName): { node: string; turn: string }[] {
+export function turnsBeside({ plan }: ActiveRun, { nodeId, turn }: TurnName): TurnRef[] {
   if (plan.startNodeIds.length < 2 || plan.startNodeIds[0] !== nodeId) return [];
   const [first, ...others] = startTurns(plan);
   return first?.turn === turn ? others.map((other) => ({ node: other.node, turn: other.turn })) : [];

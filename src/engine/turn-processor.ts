@@ -155,7 +155,7 @@ export class TurnProcessor {
           await this.process(claimed.run, name, { pausedUntil, isLastTry, hasMessage });
           return true;
         }
-        if (hasMessage && !pending) await this.openRun(run, name, flight);
+        if (hasMessage && !pending) this.openRun(run, name, grant.claims, flight);
         const cause = continued?.grant === grant ? continued.cause : undefined;
         // what fires from a first execution cannot have a row
         const row = cause ? undefined : claimed.row;
@@ -198,12 +198,13 @@ export class TurnProcessor {
     }
   }
 
-  /** What the run begins with beside this turn. */
-  private openRun(run: ActiveRun, name: TurnName, flight: Flight): Promise<void> {
-    return this.parts.opener.open(run, name, {
+  /** What the run begins with beside this turn: beside it, since a claim that is not renewed must not wait for Kafka. */
+  private openRun(run: ActiveRun, name: TurnName, claims: number, flight: Flight): void {
+    const opening = this.parts.opener.open(run, name, claims, {
       isUnderWay: (other) => this.underWay.has(keyOf(run, other)),
       goOn: (fired, claim) => this.continueHere(run, fired, flight, claim, undefined),
     });
+    this.underWay.also(flight, opening);
   }
 
   /** Another worker can have had the claim by now. */

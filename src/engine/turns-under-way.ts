@@ -50,7 +50,7 @@ export class TurnsUnderWay {
   private readonly done = new Recent<Anchor>(DONE_KEPT);
   /** Anchors that may have turns without a message. */
   private readonly watched = new Set<Anchor>();
-  /** Messages of such turns, being sent. */
+  /** Messages of such turns, being sent, and what else their anchors wait for. */
   private readonly sending = new Set<Promise<void>>();
   private cancelLook: (() => void) | undefined;
 
@@ -102,6 +102,18 @@ export class TurnsUnderWay {
     anchor.add(key, turn, this.now());
     this.watched.add(anchor);
     this.cancelLook ??= clock.after(emitDelayMs / LOOKS_PER_DELAY, this.look);
+  }
+
+  /** What has to be done, too, before the message that the turn hangs on is done. */
+  also({ anchor }: Flight, work: Promise<void>): void {
+    anchor.hold();
+    const doing = work
+      .then(
+        () => anchor.release(this.now()),
+        (error: unknown) => anchor.fail(error),
+      )
+      .finally(() => this.sending.delete(doing));
+    this.sending.add(doing);
   }
 
   /** Waits until nothing is on its way any more, and no message of it. */

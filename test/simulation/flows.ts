@@ -165,7 +165,7 @@ export const FLOWS: readonly Flow[] = [
     },
     { intended: { n: 2 } },
   ),
-  flow('many starts', 'a>f b>f c>g d>g e>h f>i g>i h>i'),
+  flow('many starts', 'a>h b>f b>g c>g d>g e>h f>i g>i h>i'),
   flow('starts that wait', 'v>z a>z w>z z>y', { v: wait, w: sleep(3_000) }, { answers: { v: { output: { v: 7 } } } }),
   flow('subflow of many starts', 'a>s s>z', { s: subflow('starting') }, { others: [STARTING] }),
 ];

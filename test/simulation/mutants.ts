@@ -1,10 +1,11 @@
-import type { ClaimRequest, FiredTurn } from '../../src/core/ledger-state.js';
+import type { ClaimRequest } from '../../src/core/ledger-state.js';
 import { LedgerState, type SettleAnswer, type SettleRequest } from '../../src/core/ledger-state.js';
 import type { RunStatus } from '../../src/core/run.js';
 import { Abilities } from '../../src/engine/abilities.js';
 import { Anchor } from '../../src/engine/anchor.js';
 import { BlueprintCatalog } from '../../src/engine/blueprint-catalog.js';
 import { GivenBack } from '../../src/engine/claimed-ahead.js';
+import { Opener } from '../../src/engine/opener.js';
 import { Rebuilder } from '../../src/engine/rebuilder.js';
 import { TurnsUnderWay } from '../../src/engine/turns-under-way.js';
 import { UnknownTurn } from '../../src/engine/unknown-turn.js';
@@ -64,13 +65,13 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   },
 
-  'what a run begins with beside its first node is not sent when that comes again': {
-    ...servers(() => async (step, next) => {
-      const answer = await next();
-      return step.method === 'claimUnsent'
-        ? (answer as FiredTurn[]).filter(({ token }) => token !== undefined)
-        : answer;
-    }),
+  'who claims the first node of a run again does as if for the first time': {
+    sabotage: () => {
+      const open: Opener['open'] = Reflect.get(Opener.prototype, 'open');
+      Opener.prototype.open = function (run, first, _claims, beginning) {
+        return open.call(this, run, first, 1, beginning);
+      };
+    },
     flow: 'many starts',
   },
 

@@ -18,7 +18,7 @@ export class OffsetCheck {
   private readonly answerable = new Set<string>();
   /** Turns that were accepted, whatever a ledger that went back to an older state says. */
   private readonly settled = new Set<string>();
-  /** What each turn made ready when it settled. */
+  /** What each turn made ready when it settled, and what the message of a run's first turn stands for. */
   private readonly ready = new Map<string, Set<string>>();
 
   constructor(
@@ -32,10 +32,17 @@ export class OffsetCheck {
       const answer = await next();
       fired?.(answer as SettleAnswer);
       if (step.method === 'install' && answer === true) this.installed(step.args as [string, LedgerState]);
+      if (step.method === 'begin') this.begun(step.args as [string, LedgerState]);
       if (step.method === 'write') this.written(step.args[0] as TurnWrite);
       if (step.method === 'publish') this.published.add(nameOf(step.args[0] as Job));
       return answer;
     });
+  }
+
+  private begun([runId, state]: [string, LedgerState]): void {
+    const turns = state.turns().map(({ node, turn, unsent }) => ({ name: `${runId} ${node}@${turn}`, unsent }));
+    const others = turns.filter(({ unsent }) => unsent).map(({ name }) => name);
+    for (const { name, unsent } of turns) if (!unsent) this.ready.set(name, new Set(others));
   }
 
   private written({ runId, record: { nodeId, turn, status } }: TurnWrite): void {

@@ -12,18 +12,10 @@ import {
 } from '../../core/ledger-state.js';
 import type { Settlement } from '../../core/settlement.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
-import {
-  decodeClaim,
-  decodeFired,
-  decodeSettle,
-  decodeSettleGroup,
-  decodeSettles,
-  encodeSettlement,
-  Parts,
-} from './ledger-messages.js';
+import { decodeClaim, decodeFired, decodeSettle, decodeSettleGroup, decodeSettles, Parts } from './ledger-messages.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisKeys } from './redis-keys.js';
-import { straightOf, type Straight } from './straight-settlement.js';
+import { EncodedSettlement } from './encoded-settlement.js';
 import { isRefusedAsApart } from './redis-errors.js';
 import { SettleGroups, type Settle } from './settle-groups.js';
 import { runScript, type ScriptArgument, type ScriptName } from './redis-scripts.js';
@@ -41,12 +33,6 @@ export interface RedisLedgerOptions {
 const MOST_ARRIVALS = 50;
 /** Settles of any runs that make at most one node ready. */
 const MOST_HOPS = 16;
-
-/** A settlement as its script takes it. */
-interface Encoded {
-  readonly text: string;
-  readonly straight: Straight;
-}
 
 /**
  * The ledger in Redis: one hash for each run with the fields of LedgerState, whose decisions the scripts make. Time is
@@ -70,7 +56,7 @@ export class RedisLedger implements Ledger {
     (settle) => this.settleOne(settle),
   );
   /** Of settlements that come again. */
-  private readonly encoded = new WeakMap<Settlement, Encoded>();
+  private readonly encoded = new WeakMap<Settlement, EncodedSettlement>();
 
   constructor(
     private readonly client: RedisClient,
@@ -140,16 +126,17 @@ export class RedisLedger implements Ledger {
   }
 
   settle(runId: string, request: SettleRequest): Promise<SettleAnswer> {
-    const [node, after, need] = this.encode(request).straight;
-    const settle = { runId, request };
-    if (need !== '') return this.arrivals.settle(`${runId}\u001f${after}`, settle);
-    if (node === '' || this.isApart) return this.settleOne(settle);
+    const encoded = this.encode(request);
+    const settle = { runId, request, encoded };
+    const [node, after, need] = encoded.straight;
+    if (node === '') return this.settleOne(settle);
+    if (need !== '') return this.arrivals.settle(`${runId}\u001f${after}\u001f${need}`, settle);
     const { worker, leaseMs, maxTurns } = request;
     return this.hops.settle(`${worker}\u001f${leaseMs}\u001f${maxTurns}`, settle);
   }
 
-  private settleOne({ runId, request }: Settle): Promise<SettleAnswer> {
-    return this.script('settle', this.keys.run(runId), ...this.settleArguments(request)).then(decodeSettle);
+  private settleOne(settle: Settle): Promise<SettleAnswer> {
+    return this.script('settle', this.keys.run(settle.runId), ...this.settleArguments(settle)).then(decodeSettle);
   }
 
   /** Of one run, at one join. */
@@ -158,7 +145,7 @@ export class RedisLedger implements Ledger {
     if (!last) return [];
     const others = settles.slice(0, -1);
     const names = others.flatMap(({ request: { settlement, token } }) => [settlement.node, String(token)]);
-    const args = this.settleArguments(last.request);
+    const args = this.settleArguments(last);
     return decodeSettleGroup(await this.script('settleGroup', this.keys.run(last.runId), ...args, names));
   }
 
@@ -168,8 +155,8 @@ export class RedisLedger implements Ledger {
     if (!first) return [];
     const { worker, leaseMs, maxTurns } = first.request;
     const keys = settles.map(({ runId }) => this.keys.run(runId));
-    const own = settles.flatMap(({ request }) => {
-      const [node, after] = this.encode(request).straight;
+    const own = settles.flatMap(({ request, encoded }) => {
+      const [node, after] = encoded.straight;
       return [String(request.token), String(request.claim), node, after];
     });
     const reply = await this.together(
@@ -179,16 +166,15 @@ export class RedisLedger implements Ledger {
     return decodeSettles(reply);
   }
 
-  private settleArguments(request: SettleRequest): ScriptArgument[] {
+  private settleArguments({ request, encoded }: Settle): ScriptArgument[] {
     const { token, worker, leaseMs, claim, maxTurns } = request;
-    const { text, straight } = this.encode(request);
-    return [text, token, worker, leaseMs, claim, maxTurns, this.runTtlMs, ...straight];
+    return [encoded.text, token, worker, leaseMs, claim, maxTurns, this.runTtlMs, ...encoded.straight];
   }
 
-  private encode({ settlement, isShared }: SettleRequest): Encoded {
+  private encode({ settlement, isShared }: SettleRequest): EncodedSettlement {
     const known = isShared ? this.encoded.get(settlement) : undefined;
     if (known) return known;
-    const encoded = { text: encodeSettlement(settlement), straight: straightOf(settlement) };
+    const encoded = new EncodedSettlement(settlement);
     if (isShared) this.encoded.set(settlement, encoded);
     return encoded;
   }
@@ -220,13 +206,9 @@ export class RedisLedger implements Ledger {
     return Number(closed) === 1;
   }
 
-  private get isApart(): boolean {
-    return this.areKeysApart || this.client.isCluster;
-  }
-
   /** One script over keys of a run and of the fleet, or what does the same where servers take only keys that lie together. */
   private async together(asOne: () => Promise<unknown>, apart: () => Promise<unknown>): Promise<unknown> {
-    if (this.isApart) return apart();
+    if (this.areKeysApart || this.client.isCluster) return apart();
     try {
       return await asOne();
     } catch (error) {

@@ -1,9 +1,12 @@
+import { UnavailableError } from '../../core/errors.js';
 import type { SettleAnswer, SettleRequest } from '../../core/ledger-calls.js';
 import { endOfMoment } from '../system/moment.js';
+import type { EncodedSettlement } from './encoded-settlement.js';
 
 export interface Settle {
   readonly runId: string;
   readonly request: SettleRequest;
+  readonly encoded: EncodedSettlement;
 }
 
 interface Group {
@@ -28,8 +31,15 @@ export class SettleGroups {
   async settle(name: string, settle: Settle): Promise<SettleAnswer> {
     let group = this.open.get(name);
     if (!group || group.settles.length >= this.most) group = this.begin(name);
-    const index = group.settles.push(settle) - 1;
-    const answer = (await group.answers)[index];
+    const { settles, answers } = group;
+    const index = settles.push(settle) - 1;
+    let answer: SettleAnswer | undefined;
+    try {
+      answer = (await answers)[index];
+    } catch (error) {
+      // what is refused for one has nothing to do with the others
+      if (settles.length === 1 || error instanceof UnavailableError) throw error;
+    }
     return answer ?? this.settleOne(settle);
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NodeContext, NodeRegistry, WorkflowBlueprint } from 'flowcraft';
 import type { Job } from '../../../src/core/envelope.js';
+import type { SettleRequest } from '../../../src/core/ledger-calls.js';
 import { Fleet, losing, type Intercept } from '../../support/fleet.js';
 
 const WIDTH = 12;
@@ -9,6 +10,16 @@ const wide: WorkflowBlueprint = {
   id: 'wide',
   nodes: [...starts.map((id) => ({ id, uses: 'step' })), { id: 'z', uses: 'step' }],
   edges: starts.map((source) => ({ source, target: 'z' })),
+};
+/** `slow` is the one that has the message. */
+const uneven: WorkflowBlueprint = {
+  id: 'uneven',
+  nodes: [
+    { id: 'slow', uses: 'slow' },
+    { id: 'b', uses: 'step' },
+    { id: 'd', uses: 'step' },
+  ],
+  edges: [{ source: 'b', target: 'd' }],
 };
 const strange: WorkflowBlueprint = {
   id: 'strange',
@@ -32,7 +43,7 @@ describe('a run that begins with several nodes', () => {
       if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
       return { output: 1 };
     };
-    const registry: NodeRegistry = { step, elsewhere: step };
+    const registry: NodeRegistry = { step, elsewhere: step, slow: step };
     fleet = new Fleet(registry, blueprints, leaseMs);
     return registry;
   };
@@ -42,6 +53,7 @@ describe('a run that begins with several nodes', () => {
     if (call === 'publish') published.push((args[0] as Job).nodeId);
     return make();
   };
+  const nodeOf = (args: readonly unknown[]) => (args[1] as SettleRequest).settlement.node;
   const until = async (isSo: () => boolean) => {
     while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
   };
@@ -99,6 +111,42 @@ describe('a run that begins with several nodes', () => {
     await second.engine.worker.start();
     expect(await second.engine.client.wait(runId, { timeoutMs: 10_000 })).toMatchObject({ status: 'completed' });
     await second.engine.worker.drain();
+  });
+
+  it('loses nothing that another of them led to, if its worker is lost while the first goes on', async () => {
+    const registry = open(0, [uneven], 300);
+    let begun = 0;
+    registry['slow'] = async () => {
+      if (begun++ === 0) await new Promise(() => {});
+      return { output: 1 };
+    };
+    const { intercept, lost } = losing((call, args) => call === 'settle' && nodeOf(args) === 'd');
+    const first = await fleet.process(intercept);
+    await first.engine.worker.start();
+    const { runId } = await first.engine.client.start('uneven', {}, {});
+    await lost;
+    await first.leave();
+    const second = await fleet.process();
+    await second.engine.worker.start();
+    // nobody else looks: the fleet has no reconciler at work
+    expect(await second.engine.client.wait(runId, { timeoutMs: 10_000 })).toMatchObject({ status: 'completed' });
+    await second.engine.worker.drain();
+  });
+
+  it('goes on when the first of them fails in a way that it should not', async () => {
+    open(0, [uneven]);
+    let failures = 0;
+    const failing: Intercept = (call, args, make) => {
+      const isFirst = call === 'settle' && nodeOf(args) === 'slow' && ++failures === 1;
+      return isFirst ? Promise.reject(new Error('a bug')) : make();
+    };
+    const { engine } = await fleet.process(failing);
+    await engine.worker.start();
+    const { runId } = await engine.client.start('uneven', {}, {});
+    expect(await engine.client.wait(runId, { timeoutMs: 10_000 })).toMatchObject({ status: 'completed' });
+    expect(failures).toBe(2);
+    expect([...executed].sort()).toEqual(['b', 'd', 'slow']);
+    await engine.worker.drain();
   });
 
   it('leaves those to another worker that it has not begun when its own drains', async () => {

@@ -1,5 +1,5 @@
 /**
- * A part of the script `settle`, before all else: for a turn that makes just the one node after it ready, or ends its
+ * A part of the scripts `settle`, before all else, and `settle-straight`: for a turn that makes just the one node after it ready, or ends its
  * run, or arrives at a join that waits for others; first turns, no loop. Most settles are of this kind, and cost less
  * than half so of what the general way costs, which follows and does the same. Where the run's state is not as usual,
  * nothing is changed here, and the general way goes on.
