@@ -17,6 +17,8 @@ export interface Job {
   /** Absent in jobs of foreign clients: the node's first turn. */
   readonly turn?: string;
   readonly probe?: true;
+  /** The ledger has the turn open, so what a worker remembers of it does not count: Redis may have gone back to an older state. */
+  readonly isOpen?: true;
   /** The pause of a retried node that is over: it ended at this time, milliseconds since 1970. */
   readonly pausedUntil?: number;
   /** Since when no worker that saw the job could route it; milliseconds since 1970. */
@@ -43,10 +45,8 @@ export function decodeJob(bytes: Buffer | null): Job {
     throw new JobMalformedError('The message is no JSON object.');
   if (!isFlat(parsed) && depth(parsed) > MAX_DEPTH)
     throw new JobMalformedError(`The message is nested deeper than ${MAX_DEPTH} levels.`);
-  const { v, runId, blueprintId, nodeId, turn, probe, pausedUntil, unroutableSince, retries } = parsed as Record<
-    string,
-    unknown
-  >;
+  const { v, runId, blueprintId, nodeId, turn, probe, isOpen, pausedUntil, unroutableSince, retries } =
+    parsed as Record<string, unknown>;
   if (v !== undefined && (typeof v !== 'number' || !Number.isInteger(v) || v < 1))
     throw new JobMalformedError("The job's format version is no number.");
   if (typeof v === 'number' && v > JOB_FORMAT) throw new JobFormatTooNewError(v, JOB_FORMAT);
@@ -60,6 +60,7 @@ export function decodeJob(bytes: Buffer | null): Job {
     runId,
     blueprintId: id(blueprintId, 'blueprintId'),
     nodeId: probe === true ? '' : id(nodeId, 'nodeId'),
+    ...(isOpen === true ? { isOpen: true as const } : {}),
     ...(typeof pausedUntil === 'number' ? { pausedUntil } : {}),
     ...(typeof unroutableSince === 'number' ? { unroutableSince } : {}),
     ...(typeof retries === 'number' ? { retries } : {}),

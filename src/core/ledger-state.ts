@@ -116,8 +116,12 @@ export class LedgerState extends LedgerFields {
     };
   }
 
-  /** Of these turns, those that are open or wait and have no message, in their order; some of those that are ready are claimed. */
-  claimUnsent({ turns, worker, leaseMs, claim }: UnsentClaim, now: number): FiredTurn[] {
+  /**
+   * Of these turns, those that are open or wait and have no message, in their order; some of those that are ready are
+   * claimed. Undefined: there is no state.
+   */
+  claimUnsent({ turns, worker, leaseMs, claim }: UnsentClaim, now: number): FiredTurn[] | undefined {
+    if (this.fields.size === 0) return undefined;
     if (this.get('x') !== undefined) return [];
     let left = claim;
     return turns.flatMap(({ node, turn }) => {

@@ -8,6 +8,8 @@ export class Anchor {
   readonly over: Promise<void>;
   /** When it was over, milliseconds since 1970. */
   overAt: number | undefined;
+  /** What it stands for could not be handed on: its message is to find out anew what is left to do. */
+  hasFailed = false;
   /** Since when there are turns without a message. */
   since = 0;
   private unsent: Map<string, UnsentTurn> | undefined;
@@ -54,6 +56,7 @@ export class Anchor {
 
   /** What it stands for can't be handed on any more: its message has to be delivered again. */
   fail(error: unknown): void {
+    this.hasFailed = true;
     this.end?.reject(error);
   }
 }

@@ -284,7 +284,18 @@ export class Engine {
       beganToWait,
       ahead,
       reservations,
-      opener: new Opener({ queue, ledger, persistence, reservations, unsent, clock, worker: workerId, options }),
+      opener: new Opener({
+        queue,
+        ledger,
+        persistence,
+        reservations,
+        unsent,
+        clock,
+        logger,
+        worker: workerId,
+        options,
+        stopping: stopping.signal,
+      }),
     });
     this.prober = new Prober(
       store,

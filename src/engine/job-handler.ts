@@ -46,6 +46,8 @@ export interface HandlerParts {
 /** Takes the messages of the topic: routes jobs to the processor, parks what can never be a job. */
 export class EngineJobHandler implements JobHandler {
   private readonly holding: TimeLimit;
+  /** The messages of each job that are held here. */
+  private readonly held = new Map<string, Set<RawMessage>>();
 
   constructor(private readonly parts: HandlerParts) {
     this.holding = new TimeLimit(parts.clock, parts.options.worker.maxHoldMs);
@@ -71,9 +73,10 @@ export class EngineJobHandler implements JobHandler {
     }
   }
 
-  private isDone({ runId, nodeId, turn, pausedUntil, retries }: Job): boolean {
+  private isDone({ runId, nodeId, turn, isOpen, pausedUntil, retries }: Job): boolean {
     return (
       turn !== undefined &&
+      !isOpen &&
       pausedUntil === undefined &&
       this.parts.processor.isDone(attemptKey(runId, { nodeId, turn }, retries))
     );
@@ -108,9 +111,21 @@ export class EngineJobHandler implements JobHandler {
   /**
    * No offset is held for longer than `maxHoldMs`: a job that is not done by then (a node of an hour, a turn that
    * another worker executes) is written again at the tail, where it is adopted by what runs here, or starts over.
+   * Of several messages with the same job the last one is: else each that is there twice for any reason would go around for ever.
    */
-  private async hold(job: Job, { key, isDeliveredAgain }: RawMessage, work: Promise<void>): Promise<void> {
-    if ((await this.holding.race(work)) === 'done') return;
+  private async hold(job: Job, message: RawMessage, work: Promise<void>): Promise<void> {
+    const name = nameOf(job);
+    const alike = this.held.get(name) ?? new Set();
+    this.held.set(name, alike.add(message));
+    try {
+      if ((await this.holding.race(work)) !== 'done') await this.writeAgain(job, message, work, alike);
+    } finally {
+      alike.delete(message);
+      if (alike.size === 0 && this.held.get(name) === alike) this.held.delete(name);
+    }
+  }
+
+  private async writeAgain(job: Job, message: RawMessage, work: Promise<void>, alike: Set<RawMessage>): Promise<void> {
     const { queue, logger, stopping } = this.parts;
     work.catch((error: unknown) => {
       if (!stopping.aborted)
@@ -121,7 +136,9 @@ export class EngineJobHandler implements JobHandler {
         });
     });
     // else each rebalance would add a message that goes around
-    if (!isDeliveredAgain?.()) await queue.publish(job, key?.toString());
+    if (message.isDeliveredAgain?.()) return;
+    if ([...alike].some((other) => isBehind(other, message))) return;
+    await queue.publish(job, message.key?.toString());
   }
 
   private async route(job: Job, message: RawMessage): Promise<void> {
@@ -177,7 +194,7 @@ export class EngineJobHandler implements JobHandler {
       return this.putBack(job, message, undefined, lacks);
     }
     try {
-      await processor.process(run, name, { pausedUntil: job.pausedUntil });
+      await processor.process(run, name, { pausedUntil: job.pausedUntil, isOpen: job.isOpen });
     } catch (error) {
       if (!(error instanceof NotHere)) throw error;
       // that there is no code for it could not be known before the run began: nobody was told, so the run must end
@@ -225,6 +242,16 @@ export class EngineJobHandler implements JobHandler {
     // another key, so that it does not come back to this worker only
     await queue.publish({ ...job, unroutableSince: since }, `${job.runId}#${Math.floor(ids.random() * 1e6)}`);
   }
+}
+
+/** Jobs with the same name lead to the same. */
+function nameOf({ runId, nodeId, turn = '', retries = 0, pausedUntil = 0, probe, isOpen }: Job): string {
+  return [runId, nodeId, turn, retries, pausedUntil, probe ?? '', isOpen ?? ''].join('\u001f');
+}
+
+/** One further on in the partition, so that its offset is not committed while this one's is not; unless others have it by now. */
+function isBehind(other: RawMessage, { partition, offset }: RawMessage): boolean {
+  return other.partition === partition && BigInt(other.offset) > BigInt(offset) && !other.isDeliveredAgain?.();
 }
 
 /** Foreign jobs name no turn. */

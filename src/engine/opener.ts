@@ -4,6 +4,7 @@ import type { TurnName } from '../core/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { Ledger } from '../ports/ledger.js';
+import type { Logger } from '../ports/logger.js';
 import type { ActiveRun } from './active-run.js';
 import type { EngineOptions } from './engine-options.js';
 import type { Persistence } from './persistence.js';
@@ -18,8 +19,10 @@ export interface OpenerParts {
   readonly reservations: Reservations;
   readonly unsent: UnsentTurns;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly worker: string;
   readonly options: EngineOptions;
+  readonly stopping: AbortSignal;
 }
 
 /** How the turns that a run begins with go on in this process. */
@@ -43,11 +46,13 @@ export class Opener {
   async open(run: ActiveRun, first: TurnName, claims: number, beginning: Beginning): Promise<void> {
     const turns = turnsBeside(run, first);
     if (turns.length === 0) return;
-    await (claims > 1 ? this.parts.unsent.send(run) : this.claim(run, turns, beginning));
+    if (claims === 1 && (await this.claim(run, turns, beginning))) return;
+    await this.parts.unsent.send(run);
   }
 
-  private async claim(run: ActiveRun, turns: readonly TurnRef[], { isUnderWay, goOn }: Beginning): Promise<void> {
-    const { queue, ledger, persistence, reservations, clock, worker, options } = this.parts;
+  /** False: it could not be done, so that all of them need messages. */
+  private async claim(run: ActiveRun, turns: readonly TurnRef[], { isUnderWay, goOn }: Beginning): Promise<boolean> {
+    const { queue, ledger, persistence, reservations, clock, logger, worker, options, stopping } = this.parts;
     const { runId } = run;
     const { leaseMs } = options.worker;
     const room = reservations.beside(
@@ -61,16 +66,23 @@ export class Opener {
     };
     const elsewhere: FiredTurn[] = [];
     try {
-      for (const fired of await persistence.until(claim, { runId })) {
+      const answer = await persistence.until(claim, { runId });
+      if (!answer) return false;
+      for (const fired of answer) {
         const { node, turn, token } = fired;
         // a message of it has come meanwhile: whatever claims it for that is not to be overtaken
         if (token === undefined || isUnderWay({ nodeId: node, turn })) elsewhere.push(fired);
         else goOn(fired, { token, askedAt, permitSince: room.take() ? clock.now() : undefined });
       }
+    } catch (error) {
+      if (stopping.aborted) throw error;
+      logger.warn('What a run begins with could not be claimed together; it gets messages.', { runId, error });
+      return false;
     } finally {
       room.spare();
     }
     await publishTurns(queue, run, elsewhere);
+    return true;
   }
 }
 

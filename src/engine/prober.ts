@@ -80,7 +80,7 @@ export class Prober {
           runId,
           nodes: stuck.slice(0, 5).map((t) => t.node),
         });
-      await publishTurns(this.queue, run, stuck);
+      await publishTurns(this.queue, run, stuck, { areOpen: true });
       await this.persistence.until(() => this.ledger.touch([runId]), { runId });
       return stuck.map((t) => t.node);
     }

@@ -173,7 +173,7 @@ export class Rebuilder {
     for (const { node, turn, state: is } of turns)
       if (is === 'W') await this.onWaiting?.(current, { nodeId: node, turn });
     const open = turns.filter((turn) => turn.state === 'C' || turn.state === 'R');
-    await publishTurns(queue, current, open);
+    await publishTurns(queue, current, open, { areOpen: true });
     await ledger.sent(runId, open);
   }
 

@@ -66,7 +66,7 @@ export class TurnProcessor {
       clock,
       logger,
       emitDelayMs: emitDelayOf(options),
-      publish: ({ run, ready }, goesOn) => publishTurns(queue, run, [ready], goesOn),
+      publish: ({ run, ready }, goesOn) => publishTurns(queue, run, [ready], { areHere: goesOn }),
       sent: ({ run: { runId }, ready }) => persistence.until(() => ledger.sent(runId, [ready]), { runId }),
     });
   }
@@ -83,7 +83,7 @@ export class TurnProcessor {
     // what is in flight does not know that the pause is over, or the time
     while (isSpecial && this.underWay.has(key)) await this.underWay.ended(key);
     while (true) {
-      const adopted = this.underWay.adopt(key);
+      const adopted = this.underWay.adopt(key, reason.isOpen);
       if (!adopted) break;
       try {
         return await adopted;
@@ -134,7 +134,8 @@ export class TurnProcessor {
       row: 'unread',
     };
     let pending: TurnWrite | undefined;
-    for (let floor = 0; ; claimed = undefined) {
+    let floor = 0;
+    for (let tries = 1; ; tries++, claimed = undefined) {
       claimed ??= await claimer.claim(run, name, pending ? 'again' : 'job', { floor, pausedUntil, sent: hasMessage });
       if (claimed.kind === 'dropped') return true;
       if (claimed.kind === 'awaiting') return this.review(run, name);
@@ -155,7 +156,7 @@ export class TurnProcessor {
           await this.process(claimed.run, name, { pausedUntil, isLastTry, hasMessage });
           return true;
         }
-        if (hasMessage && !pending) this.openRun(run, name, grant.claims, flight);
+        if (hasMessage && tries === 1) this.openRun(run, name, grant.claims, flight);
         const cause = continued?.grant === grant ? continued.cause : undefined;
         // what fires from a first execution cannot have a row
         const row = cause ? undefined : claimed.row;
@@ -186,8 +187,9 @@ export class TurnProcessor {
       if (answer.kind === 'accepted') {
         this.parts.settled.note(run, record);
         await this.advance(run, answer, permit, flight, { reserved, askedAt, fresh });
-        // what followed it somewhere hung on the message that led here
-        if (claimed.kind === 'settled' && answer.unsent > 0) await this.parts.unsent.send(run);
+        // what followed it somewhere hung on the message that led here, and so may what an older state of the ledger has open
+        const isNew = claimed.kind === 'granted' && (tries === 1 || !hasMessage);
+        if (!isNew && answer.unsent > 0) await this.parts.unsent.send(run);
         if (record.status !== 'awaiting') return true;
         await this.parts.beganToWait(run, name);
         return false;
@@ -308,6 +310,8 @@ export interface MessageReason {
   readonly pausedUntil?: number | undefined;
   /** Nobody has had what the node needs for long enough: it fails for that. */
   readonly isLastTry?: boolean;
+  /** What is remembered of the turn does not count. */
+  readonly isOpen?: boolean | undefined;
   /** False: none may have been sent yet. Default: there is one. */
   readonly hasMessage?: boolean;
 }

@@ -75,12 +75,17 @@ export class TurnsUnderWay {
     await this.turns.get(key)?.end.catch(() => undefined);
   }
 
-  /** For a message about a turn that is on its way here, or was lately: when it is done. Undefined: it is neither. */
-  adopt(key: string): Promise<void> | undefined {
+  /**
+   * For a message about a turn that is on its way here, or was lately: when it is done. Undefined: it is neither.
+   * @param isOpen that it was does not count
+   */
+  adopt(key: string, isOpen = false): Promise<void> | undefined {
     const found = this.turns.get(key);
     if (found) return found.end.then(() => found.flight.anchor.over);
+    if (isOpen) return undefined;
     const anchor = this.done.get(key);
-    return anchor && (anchor.overAt === undefined || this.isDone(key)) ? anchor.over : undefined;
+    if (!anchor || anchor.hasFailed) return undefined;
+    return anchor.overAt === undefined || this.isDone(key) ? anchor.over : undefined;
   }
 
   /** Drives a turn because of its message; resolves when that is done. `drive` answers whether the turn is. */

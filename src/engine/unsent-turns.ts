@@ -68,7 +68,7 @@ export class UnsentTurns {
     const unsent = state.turns().filter((turn) => turn.unsent);
     if (unsent.length === 0) return;
     const run = await persistence.until(() => runs.ofAttempt(asked, Number(state.get('z') ?? 0)), { runId });
-    await publishTurns(queue, run, unsent);
+    await publishTurns(queue, run, unsent, { areOpen: true });
     await persistence.until(() => ledger.sent(runId, unsent), { runId });
   }
 }

@@ -32,9 +32,9 @@ export interface Ledger {
   claim(runId: string, request: ClaimRequest): Promise<ClaimAnswer>;
   /**
    * Of these turns, those that are open or wait and have no message. Some of those that are ready are claimed, and have a
-   * token here; who asks again finds them claimed. None if the ledger does not know the run, or it has ended.
+   * token here; who asks again finds them claimed. None if the run has ended; undefined if the ledger does not know it.
    */
-  claimUnsent(runId: string, request: UnsentClaim): Promise<FiredTurn[]>;
+  claimUnsent(runId: string, request: UnsentClaim): Promise<FiredTurn[] | undefined>;
   renew(
     runId: string,
     node: string,

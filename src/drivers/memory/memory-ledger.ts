@@ -77,7 +77,7 @@ export class MemoryLedger implements Ledger {
     return this.run(runId).claim(request, this.time());
   }
 
-  async claimUnsent(runId: string, request: UnsentClaim): Promise<FiredTurn[]> {
+  async claimUnsent(runId: string, request: UnsentClaim): Promise<FiredTurn[] | undefined> {
     return this.run(runId).claimUnsent(request, this.time());
   }
 

@@ -102,9 +102,9 @@ export function decodeSettleGroup(reply: unknown): (SettleAnswer | undefined)[] 
   return [...Array.from(parts.text(1), (flag) => (flag === '1' ? others : undefined)), last];
 }
 
-/** Of an answer that has nothing else. */
-export function decodeFired(script: string, reply: unknown): FiredTurn[] {
-  return firedOf(new Parts(script, reply), 0);
+/** Undefined: there is no state. */
+export function decodeClaimUnsent(reply: unknown): FiredTurn[] | undefined {
+  return reply === null ? undefined : firedOf(new Parts('claimUnsent', reply), 0);
 }
 
 function firedOf(parts: Parts, head: number): FiredTurn[] {

@@ -12,7 +12,14 @@ import {
 } from '../../core/ledger-state.js';
 import type { Settlement } from '../../core/settlement.js';
 import type { Ledger, RenewAnswer } from '../../ports/ledger.js';
-import { decodeClaim, decodeFired, decodeSettle, decodeSettleGroup, decodeSettles, Parts } from './ledger-messages.js';
+import {
+  decodeClaim,
+  decodeClaimUnsent,
+  decodeSettle,
+  decodeSettleGroup,
+  decodeSettles,
+  Parts,
+} from './ledger-messages.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisKeys } from './redis-keys.js';
 import { EncodedSettlement } from './encoded-settlement.js';
@@ -105,12 +112,9 @@ export class RedisLedger implements Ledger {
     return decodeClaim(await this.script('claim', this.keys.run(runId), ...args));
   }
 
-  async claimUnsent(runId: string, { turns, worker, leaseMs, claim }: UnsentClaim): Promise<FiredTurn[]> {
+  async claimUnsent(runId: string, { turns, worker, leaseMs, claim }: UnsentClaim): Promise<FiredTurn[] | undefined> {
     const names = turns.flatMap(({ node, turn }) => [node, turn]);
-    return decodeFired(
-      'claimUnsent',
-      await this.script('claimUnsent', this.keys.run(runId), worker, leaseMs, claim, names),
-    );
+    return decodeClaimUnsent(await this.script('claimUnsent', this.keys.run(runId), worker, leaseMs, claim, names));
   }
 
   async renew(

@@ -17,6 +17,11 @@ describe('a job', () => {
     fc.assert(fc.property(jobs, (given) => expect(decodeJob(Buffer.from(encodeJob(given)))).toEqual({ ...given })));
   });
 
+  it('of a turn that the ledger has open is read as it was written', () => {
+    const job = { runId: 'r', blueprintId: 'b', nodeId: 'n', turn: '1', isOpen: true as const };
+    expect(decodeJob(Buffer.from(encodeJob(job)))).toEqual(job);
+  });
+
   it('of a probe is read as it was written', () => {
     const probe = { runId: 'r', blueprintId: 'b', nodeId: '', probe: true as const };
     expect(decodeJob(Buffer.from(encodeJob(probe)))).toEqual(probe);

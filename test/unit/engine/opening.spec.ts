@@ -149,6 +149,52 @@ describe('a run that begins with several nodes', () => {
     await engine.worker.drain();
   });
 
+  it.each([
+    ['cannot be claimed together', 1],
+    ['can neither be claimed nor looked at', 2],
+  ])('goes on when the others %s at first', async (_what, most) => {
+    open(0);
+    let failures = 0;
+    const failing: Intercept = (call, _args, make) => {
+      const fails = (call === 'claimUnsent' || (call === 'read' && failures === 1)) && failures < most;
+      if (!fails) return make();
+      failures++;
+      return Promise.reject(new Error('a bug'));
+    };
+    const { engine } = await fleet.process(failing);
+    await engine.worker.start();
+    const { runId } = await engine.client.start('wide', {}, {});
+    expect(await engine.client.wait(runId, { timeoutMs: 10_000 })).toMatchObject({ status: 'completed' });
+    expect([...executed].sort()).toEqual([...starts, 'z'].sort());
+    expect(failures).toBe(most);
+    await engine.worker.drain();
+  });
+
+  it('begins the others at once if Redis has lost the run meanwhile', async () => {
+    const registry = open(0, [uneven]);
+    let [end, hasLost] = [() => {}, false];
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    registry['slow'] = async () => {
+      await ended;
+      return { output: 1 };
+    };
+    const losingRedis: Intercept = (call, _args, make) => {
+      if (call === 'claimUnsent' && !hasLost) {
+        hasLost = true;
+        fleet.servers.ledger.clear();
+      }
+      return make();
+    };
+    // the rebuild leaves what is open to executors that may be alive for a lease
+    const { engine } = await fleet.process(losingRedis, undefined, { leaseMs: 300 });
+    await engine.worker.start();
+    const { runId } = await engine.client.start('uneven', {}, {});
+    await until(() => executed.includes('d'));
+    end();
+    expect(await engine.client.wait(runId, { timeoutMs: 10_000 })).toMatchObject({ status: 'completed' });
+    await engine.worker.drain();
+  });
+
   it('leaves those to another worker that it has not begun when its own drains', async () => {
     open(60);
     const first = await fleet.process(counting, undefined, { concurrency: 4 });

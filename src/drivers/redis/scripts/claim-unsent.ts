@@ -5,10 +5,11 @@ import { PRELUDE } from './prelude.js';
  *
  * KEYS: the run's hash.
  * ARGV: worker, lease in ms, how many to claim, then node and turn of each.
- * Answers what `settle` answers for fired turns: node, turn, passes, token or null, null.
+ * Answers what `settle` answers for fired turns: node, turn, passes, token or null, null. Null: there is no state.
  */
 export const CLAIM_UNSENT = `${PRELUDE}${String.raw`
-load('x', 't')
+load('i', 'x', 't')
+if not get('i') then return false end
 if get('x') then return {} end
 local worker, leaseMs, left = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local at = now()
