@@ -61,7 +61,7 @@ export function needs(rate, costs, a = ASSUMPTIONS) {
 export function hotRun(costs, a = ASSUMPTIONS) {
   return {
     /** Its ledger is one key: one thread of one Redis server. */
-    settlesPerSecond: 1e6 / costs.redisScript,
+    settlesPerSecond: 1e6 / costs.redisBranch,
     /** Its rows are one partition. */
     nodesUntilLargePartition: Math.floor(PARTITION_BYTES / (ROW_BYTES + a.outputBytes)),
     /** Its messages are on one partition of the topic, so one process executes it (items of batches excepted). */
@@ -109,7 +109,7 @@ function bytes(n) {
 const START = '<!-- calculated by bench/scaling-model.mjs -->';
 const END = '<!-- end -->';
 
-/** Microseconds of CPU a node in chains; `redisScript`: of a script that settles one of many branches, as an item of a batch is one. */
+/** Microseconds of CPU a node in chains; `redisBranch`: what Redis does for one of many branches, as an item of a batch is one. */
 export async function costsOf(folder = path.join(import.meta.dirname, 'results')) {
   const [chains, fans] = await Promise.all(
     ['profile', 'profile-fan'].map(async (name) =>
@@ -118,8 +118,14 @@ export async function costsOf(folder = path.join(import.meta.dirname, 'results')
   );
   const redisOf = ({ elsewhereMicrosPerNode }) => Object.fromEntries(elsewhereMicrosPerNode).redis;
   const { kafka, cassandra, client } = Object.fromEntries(chains.elsewhereMicrosPerNode);
-  const redisScript = redisOf(fans) / Object.fromEntries(fans.perNode)['redis scripts'];
-  return { worker: chains.cpuMicrosPerNode, client, kafka, cassandra, redis: redisOf(chains), redisScript };
+  return {
+    worker: chains.cpuMicrosPerNode,
+    client,
+    kafka,
+    cassandra,
+    redis: redisOf(chains),
+    redisBranch: redisOf(fans),
+  };
 }
 
 /** The document with its tables as they are calculated. */

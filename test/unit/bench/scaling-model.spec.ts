@@ -8,7 +8,7 @@ interface Costs {
   kafka: number;
   cassandra: number;
   redis: number;
-  redisScript: number;
+  redisBranch: number;
 }
 interface Needs {
   workers: number;
