@@ -8,7 +8,7 @@ export interface ReadyTurn {
   readonly origin?: Origin;
 }
 
-/** Why messages of turns are sent. */
+/** What is known of turns whose messages are sent. */
 export interface Sending {
   /** The turns go on in this process anyway. */
   readonly areHere?: boolean;

@@ -188,8 +188,8 @@ export class TurnProcessor {
         this.parts.settled.note(run, record);
         await this.advance(run, answer, permit, flight, { reserved, askedAt, fresh });
         // what followed it somewhere hung on the message that led here, and so may what an older state of the ledger has open
-        const isNew = claimed.kind === 'granted' && (tries === 1 || !hasMessage);
-        if (!isNew && answer.unsent > 0) await this.parts.unsent.send(run);
+        const isAgain = claimed.kind === 'settled' || (hasMessage && tries > 1);
+        if (isAgain && answer.unsent > 0) await this.parts.unsent.send(run);
         if (record.status !== 'awaiting') return true;
         await this.parts.beganToWait(run, name);
         return false;

@@ -97,7 +97,7 @@ describe('The scripts of the ledger in Redis', () => {
         const { runId, model } = random.pick(runs);
         const node = random.pick(BRANCHES);
         const token = (model.turn(node, '1')?.token ?? 0) + (random.chance(0.9) ? 0 : 1);
-        const settlement = { ...arrivalAt(random.pick(['join', 'b2', 'next']), 1, node) };
+        const settlement = arrivalAt(random.pick(['join', 'b2', 'next']), 1, node);
         const isLast = random.chance(0.3);
         return {
           runId,

@@ -84,24 +84,13 @@ describe('a run that begins with several nodes', () => {
     await engine.worker.drain();
   });
 
-  it('goes on elsewhere when its worker is lost after the first of them has settled', async () => {
+  it.each([
+    ['before any of them has settled', 'write', 1],
+    ['after the first of them have settled', 'settle', 4],
+  ])('goes on elsewhere when its worker is lost %s', async (_when, lastCall, times) => {
     open(0, [wide], 200);
-    let settled = 0;
-    const { intercept, lost } = losing((call) => call === 'settle' && ++settled > 3);
-    const first = await fleet.process(intercept);
-    await first.engine.worker.start();
-    const { runId } = await first.engine.client.start('wide', {}, {});
-    await lost;
-    await first.leave();
-    const second = await fleet.process();
-    await second.engine.worker.start();
-    expect(await second.engine.client.wait(runId, { timeoutMs: 10_000 })).toMatchObject({ status: 'completed' });
-    await second.engine.worker.drain();
-  });
-
-  it('goes on elsewhere when its worker is lost before any of them has settled', async () => {
-    open(0, [wide], 200);
-    const { intercept, lost } = losing((call) => call === 'write');
+    let made = 0;
+    const { intercept, lost } = losing((call) => call === lastCall && ++made === times);
     const first = await fleet.process(intercept);
     await first.engine.worker.start();
     const { runId } = await first.engine.client.start('wide', {}, {});
