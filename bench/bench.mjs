@@ -36,8 +36,6 @@ const chosen =
 if (chosen.length === 0) throw new Error(`No such workload. There are: ${WORKLOADS.map(({ id }) => id).join(', ')}.`);
 const concurrency = flags.concurrency === undefined ? {} : { concurrency: Number(flags.concurrency) };
 
-const TIMES_IF_SHORT = 5;
-
 /** It polls without a pause while it is idle, and takes minutes for some workloads: one round, when all else is measured. */
 const ORIGINAL = 'original';
 
@@ -79,19 +77,6 @@ async function measure(workload, system) {
   return figure;
 }
 
-/** What takes less than a second is measured several times in a row: the figure in the middle. */
-async function middleOf({ isShort = false }, once) {
-  const times = isShort && scale.long ? TIMES_IF_SHORT : 1;
-  const figures = [];
-  for (let i = 0; i < times; i++) figures.push(await once());
-  return figures.sort((a, b) => a.value - b.value)[Math.floor(times / 2)];
-}
-
-async function warmUp(workload, system) {
-  const seconds = scale.long ? {} : { leastSeconds: 3, mostSeconds: 15 };
-  await untilSteady(() => measure(workload, system), { ...workload, ...seconds });
-}
-
 /** What a workload is measured of: a system with as many workers as it needs, or several with a store of their own. */
 async function subjectOf({ stores, workers = 1, places }, id) {
   if (stores) {
@@ -107,25 +92,45 @@ async function subjectOf({ stores, workers = 1, places }, id) {
   return system;
 }
 
-/** All rounds of a workload, the systems in turns. */
-async function measureRounds(workload, figures) {
-  const note = (id, figure) => figures.set(id, [...(figures.get(id) ?? []), figure]);
-  const ids = workload.systems.filter((id) => systems.includes(id) && id !== ORIGINAL);
+/** Workloads that are compared with each other stand together: each turn measures all of them, of all systems. */
+function groupsOf(workloads) {
+  const groups = new Map();
+  for (const workload of workloads) {
+    const { group, id } = workload;
+    groups.set(group ?? id, [...(groups.get(group ?? id) ?? []), workload]);
+  }
+  return [...groups.values()];
+}
+
+const turnsOf = ({ turnsARound = 1 }) => (scale.long ? turnsARound : 1) * rounds;
+
+const idsOf = (workload) => workload.systems.filter((id) => systems.includes(id) && id !== ORIGINAL);
+
+/** All rounds of a group of workloads, with the floor and the systems in turns. */
+async function measureRounds(group) {
+  for (const workload of group) if (!workload.isCold) await warmUp(workload);
   const loads = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let turn = 0; turn < turnsOf(group[0]); turn++) {
     loads.push(loadNow());
-    if (workload.floor) {
-      const floor = await systemOf('floor');
-      if (round === 0) await workload.floor(floor, scale); // warms up
-      note('floor', await middleOf(workload, () => workload.floor(floor, scale)));
-    }
-    for (const id of ids) {
-      const subject = await subjectOf(workload, id);
-      if (round === 0 && !workload.isCold) await warmUp(workload, subject);
-      note(id, await middleOf(workload, () => measure(workload, subject)));
-    }
+    for (const workload of group) await measureTurn(workload);
   }
   return median(loads);
+}
+
+async function warmUp(workload) {
+  await workload.floor?.(await systemOf('floor'), scale);
+  const seconds = scale.long ? {} : { leastSeconds: 3, mostSeconds: 15 };
+  for (const id of idsOf(workload)) {
+    const subject = await subjectOf(workload, id);
+    await untilSteady(() => measure(workload, subject), { ...workload, ...seconds });
+  }
+}
+
+async function measureTurn(workload) {
+  const figures = measured.get(workload);
+  const note = (id, figure) => figures.set(id, [...(figures.get(id) ?? []), figure]);
+  if (workload.floor) note('floor', await workload.floor(await systemOf('floor'), scale));
+  for (const id of idsOf(workload)) note(id, await measure(workload, await subjectOf(workload, id)));
 }
 
 const machine = await describeMachine();
@@ -158,9 +163,14 @@ const measured = new Map(chosen.map((workload) => [workload, new Map()]));
 const loads = new Map();
 try {
   if (systems.includes('flowcraft-kafka') && !chosen.every(({ isCold }) => isCold)) await warmServersUp();
-  for (const [workload, figures] of measured) {
-    loads.set(workload, await measureRounds(workload, figures));
-    printTable([resultOf(workload, figures, loads.get(workload))], loads.size === 1);
+  for (const group of groupsOf(chosen)) {
+    const isFirst = loads.size === 0;
+    const load = await measureRounds(group);
+    for (const workload of group) loads.set(workload, load);
+    printTable(
+      group.map((workload) => resultOf(workload, measured.get(workload), load)),
+      isFirst,
+    );
   }
   await closeAll();
   for (const [workload, figures] of measured) {

@@ -43,7 +43,7 @@ function machine({ machine: m, at, rounds, results, note }) {
       'above the number of cores, something else was running as well, and only the ratios count.',
     '',
     ...elsewhere(results, at, m.cpu).flatMap((line) => [line, '']),
-    `Packages: ${packages.join(', ')}. Medians of ${rounds} rounds, lowest and highest in brackets.`,
+    `Packages: ${packages.join(', ')}. Medians of ${rounds} rounds (W1 to W4: five turns a round; W5: two), lowest and highest in brackets.`,
     ...(note === undefined ? [] : ['', note]),
   ];
 }
@@ -131,11 +131,11 @@ ${machine(bench).join('\n')}
 
 ## Workloads
 
-- **floor**: one Cassandra write (the row of a hop) and one Redis script, with the bare drivers, at the same concurrency: what a durable hop costs at least. No run is started or ended, and no message sent. Where W1b comes again, the floor also makes the requests with which runs start and end here.
+- **floor**: one Cassandra write (the row of a hop) and one Redis script, with the bare drivers, at the same concurrency: what a durable hop costs at least. No run is started or ended, and no message sent. Where W1b comes again, the floor also makes the requests with which runs start and end here. So it does where one run is executed at a time (W1a, W4), but there only the time of the hops counts, as it does for the others.
 - **BullMQ flows**: Redis alone. A job is durable when Redis has written its append-only file.
 - **original**: \`@flowcraft/kafka-adapter\` from npm, one round. Its nodes do not know their run: where others are measured by the hop, its figure is that of a whole run.
 - Servers, workers and clients are warm: each system repeats a workload until it gets hardly faster, for a minute at most, before its rounds; not so for W6, where workers have just started. Workers here and of BullMQ execute up to ${bench.concurrency} nodes at a time.
-${nodeOptions(bench)}- What takes less than a second (W1b, W2, W3) is measured five times in a row in each round, except of the original; the figure in the middle counts.
+${nodeOptions(bench)}- Workloads that are compared with each other (W1b, W2 and W3; those of W4; those of W5) are measured in turns, as the systems are: what the machine does to one, it does to all.
 - A node is one durably recorded step that does nothing, unless the title says more. A hop is the time from the start of a node to the start of the next. Rates count all nodes from the first start to the last end, so the start and the end of each run are part of them.
 
 ${workloads(bench).join('\n')}

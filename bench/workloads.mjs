@@ -10,7 +10,7 @@ import { median, quantile } from './statistics.mjs';
 /** Of each worker where two are compared with one: few enough for items to wait for places, not for the machine. */
 const PLACES_OF_TWO = 256;
 
-const perHop = ({ ms, hops }) => ({ value: ms / hops });
+const perHop = ({ msOfHop }) => ({ value: msOfHop });
 const perSecond = ({ ms, hops, cpuMicros }) => ({ value: (hops / ms) * 1000, clientCpuMicros: cpuMicros / hops });
 
 /** All runs at once: nodes a second from the first start to the last end, and of the executions alone. */
@@ -114,20 +114,24 @@ async function overItems(system, graph, count, runs = 1) {
 const waitingItems = ({ long }) => (long ? 10_000 : 2000);
 const chainsAtOnce = (system) => flood(system, chain(10), 300);
 const ALL = ['flowcraft-kafka', 'bullmq', 'original'];
+const runsOf = (length) => Math.max(2, 500 / length);
 const bytes = { kind: 'bytes', bytes: 10_240 };
+/** Less than a second each. */
+const floods = { group: 'floods', turnsARound: 5 };
 
 export const WORKLOADS = [
   {
     id: 'w1a',
+    turnsARound: 5,
     title: 'W1a: chain of 10, one run at a time',
     unit: 'ms/hop',
     systems: ALL,
     measure: (system, { long }) => oneByOne(system, chain(10), long ? 60 : 20),
-    floor: async (floor, { long }) => perHop(await floor.hops({ runs: 1, length: long ? 500 : 200 })),
+    floor: async (floor, { long }) => perHop(await floor.hopsOneByOne({ runs: long ? 60 : 20, length: 10 })),
   },
   {
     id: 'w1b',
-    isShort: true,
+    ...floods,
     title: 'W1b: chains of 10, 300 runs at once',
     unit: 'nodes/s',
     higherIsBetter: true,
@@ -137,7 +141,7 @@ export const WORKLOADS = [
   },
   {
     id: 'w1b-whole',
-    isShort: true,
+    ...floods,
     title: 'W1b again: the floor with the start and end of runs',
     unit: 'nodes/s',
     higherIsBetter: true,
@@ -147,7 +151,7 @@ export const WORKLOADS = [
   },
   {
     id: 'w2',
-    isShort: true,
+    ...floods,
     title: 'W2: fan 1 -> 100 -> 1, 10 runs at once',
     unit: 'nodes/s',
     higherIsBetter: true,
@@ -157,7 +161,7 @@ export const WORKLOADS = [
   },
   {
     id: 'w3',
-    isShort: true,
+    ...floods,
     title: 'W3: 20 parallel nodes of 50 ms and a join, 20 runs at once',
     unit: 'ms',
     systems: ALL,
@@ -168,14 +172,18 @@ export const WORKLOADS = [
   },
   ...[25, 50, 100, 250, 1000].map((length) => ({
     id: `w4-${length}`,
+    group: 'w4',
+    turnsARound: 5,
     title: `W4: chain of ${length}, outputs of 10 KB`,
     unit: 'ms/hop',
     systems: length > 100 ? ['flowcraft-kafka', 'bullmq'] : ALL,
-    measure: (system) => oneByOne(system, chain(length, bytes), Math.max(5, 500 / length)),
-    floor: async (floor) => perHop(await floor.hops({ runs: 1, length: Math.min(length, 100), bytes: 10_240 })),
+    measure: (system) => oneByOne(system, chain(length, bytes), runsOf(length)),
+    floor: async (floor) => perHop(await floor.hopsOneByOne({ runs: runsOf(length), length, bytes: 10_240 })),
   })),
   ...[100, 1000, 10_000].map((count) => ({
     id: `w5-${count}`,
+    group: 'w5',
+    turnsARound: 2,
     title: `W5: batch of ${count} items`,
     unit: 'us/item',
     systems: ['flowcraft-kafka'],

@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { Fleet } from '../fleet.mjs';
+import { median } from '../statistics.mjs';
 import { ADDRESSES, cassandraOptions } from '../settings.mjs';
 import { floorRuns, RUN_TABLES } from './floor-run.mjs';
 import { removeKeys } from './flowcraft-kafka.mjs';
@@ -46,6 +47,7 @@ export async function open({ name }) {
   return {
     fleet,
     hops: (request) => fleet.call('hops', request),
+    hopsOneByOne: (request) => fleet.call('hopsOneByOne', request),
     async close() {
       await fleet.stop();
       const other = new Client({ ...cassandraOptions(), socketOptions: { readTimeout: 60_000 } });
@@ -91,9 +93,13 @@ export async function startWorker({ name }) {
   const chain = async (length, output, isWhole) => {
     const runId = `r${process.pid}_${++run}`;
     if (isWhole) await whole.begin(runId);
+    const start = performance.now();
     for (let i = 0; i < length; i++) await hop(runId, i, output);
+    const hopsMs = performance.now() - start;
     if (isWhole) await whole.end(runId, Object.fromEntries(Array.from({ length }, (_, i) => [`n${i}`, 1])));
+    return hopsMs;
   };
+  /** Chains at once. */
   const hops = async ({ runs, length, bytes = 1, isWhole = false }) => {
     const output = JSON.stringify({ v: 'x'.repeat(bytes) });
     const [start, cpu] = [performance.now(), process.cpuUsage()];
@@ -101,12 +107,19 @@ export async function startWorker({ name }) {
     const used = process.cpuUsage(cpu);
     return { ms: performance.now() - start, hops: runs * length, cpuMicros: used.user + used.system };
   };
+  /** Chains one after the other, and the time of their hops alone. */
+  const hopsOneByOne = async ({ runs, length, bytes = 1 }) => {
+    const output = JSON.stringify({ v: 'x'.repeat(bytes) });
+    const spans = [];
+    for (let i = 0; i < runs; i++) spans.push(await chain(length, output, true));
+    return { msOfHop: median(spans) / length };
+  };
   await hops({ runs: 64, length: 20 });
   return Object.assign(
     async () => {
       await cassandra.shutdown();
       redis.disconnect();
     },
-    { commands: { hops } },
+    { commands: { hops, hopsOneByOne } },
   );
 }

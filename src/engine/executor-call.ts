@@ -29,15 +29,26 @@ export async function callExecutor(
     },
   };
   try {
-    const executor = runtime.getExecutorForNode(id, within) as {
-      execute(input: unknown): Promise<NodeExecutionResult>;
-    };
-    return await executor.execute(await input());
+    return await executorOf(runtime, within, definition).execute(await input());
   } catch (error) {
     const fallbackNodeId = config?.fallback;
     if (hasFallback && fallbackNodeId !== undefined && isExecutionFailure(error, id))
       return { status: 'failed_with_fallback', fallbackNodeId, error: error as FlowcraftError };
     return { status: 'failed', error: error as FlowcraftError };
+  }
+}
+
+/** flowcraft looks through all nodes of the blueprint: while it does, there is this one only, however many a run has. */
+function executorOf(runtime: FlowcraftRuntime['runtime'], within: ExecutionContext, definition: NodeDefinition) {
+  const { blueprint } = within;
+  const own: { blueprint: typeof blueprint } = within;
+  own.blueprint = { ...blueprint, nodes: [definition] };
+  try {
+    return runtime.getExecutorForNode(definition.id, within) as {
+      execute(input: unknown): Promise<NodeExecutionResult>;
+    };
+  } finally {
+    own.blueprint = blueprint;
   }
 }
 

@@ -3,10 +3,11 @@ import { IllegalStateError } from '../../core/errors.js';
 import type { ClaimAnswer, FiredTurn, SettleAnswer } from '../../core/ledger-calls.js';
 import { PASS_SEP, SEP } from '../../core/ledger-fields.js';
 import type { Origin, Settlement, SettlementTarget } from '../../core/settlement.js';
-import { turnOfArrival } from '../../core/turns.js';
+import { FIRST_TURN, turnOfArrival } from '../../core/turns.js';
 
 const ACCEPTED_HEAD = 9;
 const FIRED_PARTS = 5;
+const STRAIGHT_PARTS = 10;
 
 /** The settlement as the script `settle` reads it: names that take a digest are worked out here. */
 export function encodeSettlement(settlement: Settlement): string {
@@ -56,6 +57,7 @@ export function decodeClaim(reply: unknown): ClaimAnswer {
 }
 
 export function decodeSettle(reply: unknown): SettleAnswer {
+  if (typeof reply === 'string') return decodeStraight(reply);
   const parts = new Parts('settle', reply);
   const kind = parts.text(0);
   switch (kind) {
@@ -84,6 +86,30 @@ export function decodeSettle(reply: unknown): SettleAnswer {
     default:
       return parts.refuse();
   }
+}
+
+/** What `straight` answers. */
+function decodeStraight(reply: string): SettleAnswer {
+  const parts = reply.split(SEP);
+  const [open, awaiting, failed = '', rescued, token, tooManyTurnsAt = '', unsent, turns, node = '', claimed = ''] =
+    parts;
+  if (parts.length !== STRAIGHT_PARTS) new Parts('straight', parts).refuse();
+  return {
+    kind: 'accepted',
+    fired:
+      node === ''
+        ? []
+        : [{ node, turn: FIRST_TURN, passes: [], ...(claimed === '' ? {} : { token: Number(claimed) }) }],
+    ...(tooManyTurnsAt === '' ? {} : { tooManyTurnsAt }),
+    open: Number(open),
+    awaiting: Number(awaiting),
+    failed: failed !== '',
+    isOver: failed === ENDED,
+    rescued: rescued === '1',
+    unsent: Number(unsent),
+    token: Number(token),
+    turns: Number(turns),
+  };
 }
 
 /** Undefined: it has to be settled by itself. */

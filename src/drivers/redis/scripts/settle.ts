@@ -7,13 +7,19 @@ import { STRAIGHT } from './straight.js';
  *
  * KEYS: the run's hash.
  * ARGV: settlement as JSON (each `entry` with the name of its `arrival`, which takes a digest), token, worker, lease
- * in ms, number of targets to claim, most turns of a run, time to live of the hash in ms, and what `straight` takes.
- * Answers: missing · closed, status · lost · expired ·
+ * in ms, number of targets to claim, most turns of a run, time to live of the hash in ms; then node, node after it and need
+ * for `straight` if the settlement is of that kind, else a node ''.
+ * Answers what `straight` does, or: missing · closed, status · lost · expired ·
  * accepted, open, awaiting, failed, rescued, highest token, node of too many turns or null, unsent, turns, and for
  * each fired turn:
  * node, turn, passes, token or null, origin or null.
  */
-export const SETTLE = `${STRAIGHT}${PRELUDE}${String.raw`
+export const SETTLE = `${STRAIGHT}
+if ARGV[8] ~= '' then
+  local told = straight(KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10])
+  if told then return told end
+end
+${PRELUDE}${String.raw`
 local settlement = cjson.decode(ARGV[1])
 local token, worker, leaseMs = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local claimsLeft, maxTurns = tonumber(ARGV[5]), tonumber(ARGV[6])
