@@ -109,10 +109,15 @@ const idsOf = (workload) => workload.systems.filter((id) => systems.includes(id)
 /** All rounds of a group of workloads, with the floor and the systems in turns. */
 async function measureRounds(group) {
   for (const workload of group) if (!workload.isCold) await warmUp(workload);
+  const steps = group.flatMap((workload) => [
+    ...(workload.floor ? [{ workload, id: 'floor' }] : []),
+    ...idsOf(workload).map((id) => ({ workload, id })),
+  ]);
   const loads = [];
   for (let turn = 0; turn < turnsOf(group[0]); turn++) {
     loads.push(loadNow());
-    for (const workload of group) await measureTurn(workload);
+    // there and back: what one leaves to the next (garbage, a commit log to write) is not always left to the same
+    for (const step of turn % 2 === 0 ? steps : steps.toReversed()) await measureStep(step);
   }
   return median(loads);
 }
@@ -126,11 +131,13 @@ async function warmUp(workload) {
   }
 }
 
-async function measureTurn(workload) {
+async function measureStep({ workload, id }) {
   const figures = measured.get(workload);
-  const note = (id, figure) => figures.set(id, [...(figures.get(id) ?? []), figure]);
-  if (workload.floor) note('floor', await workload.floor(await systemOf('floor'), scale));
-  for (const id of idsOf(workload)) note(id, await measure(workload, await subjectOf(workload, id)));
+  const figure =
+    id === 'floor'
+      ? await workload.floor(await systemOf('floor'), scale)
+      : await measure(workload, await subjectOf(workload, id));
+  figures.set(id, [...(figures.get(id) ?? []), figure]);
 }
 
 const machine = await describeMachine();

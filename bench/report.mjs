@@ -24,17 +24,19 @@ const times = (ratio) => (ratio === undefined ? '-' : `${ratio.toFixed(2)}`);
 /** Workloads with the same columns, as one table. */
 function workloads({ results }) {
   const lines = [
-    '| workload | unit | floor | this package | BullMQ flows | original | to floor | to BullMQ | to original |',
-    '| --- | --- | --: | --: | --: | --: | --: | --: | --: |',
+    '| workload | unit | turns | floor | this package | BullMQ flows | original | to floor | to BullMQ | to original |',
+    '| --- | --- | --: | --: | --: | --: | --: | --: | --: | --: |',
   ];
   for (const { toFloor, toBullmq, toOriginal, ...measured } of results) {
-    const cells = [...cellsOf(measured), times(toFloor), times(toBullmq), times(toOriginal)];
+    const [title, unit, ...figures] = cellsOf(measured);
+    const { rounds: turns } = measured.systems['flowcraft-kafka'];
+    const cells = [title, unit, turns, ...figures, times(toFloor), times(toBullmq), times(toOriginal)];
     lines.push(`| ${cells.join(' | ')} |`);
   }
   return lines;
 }
 
-function machine({ machine: m, at, rounds, results, note }) {
+function machine({ machine: m, at, results, note }) {
   const loads = results.map(({ load }) => load);
   const packages = Object.entries(m.packages).map(([name, version]) => `${name} ${version ?? '-'}`);
   return [
@@ -43,7 +45,7 @@ function machine({ machine: m, at, rounds, results, note }) {
       'above the number of cores, something else was running as well, and only the ratios count.',
     '',
     ...elsewhere(results, at, m.cpu).flatMap((line) => [line, '']),
-    `Packages: ${packages.join(', ')}. Medians of ${rounds} rounds (W1 to W4: five turns a round; W5: two), lowest and highest in brackets.`,
+    `Packages: ${packages.join(', ')}. Medians of all turns, lowest and highest in brackets.`,
     ...(note === undefined ? [] : ['', note]),
   ];
 }
@@ -135,7 +137,7 @@ ${machine(bench).join('\n')}
 - **BullMQ flows**: Redis alone. A job is durable when Redis has written its append-only file.
 - **original**: \`@flowcraft/kafka-adapter\` from npm, one round. Its nodes do not know their run: where others are measured by the hop, its figure is that of a whole run.
 - Servers, workers and clients are warm: each system repeats a workload until it gets hardly faster, for a minute at most, before its rounds; not so for W6, where workers have just started. Workers here and of BullMQ execute up to ${bench.concurrency} nodes at a time.
-${nodeOptions(bench)}- Workloads that are compared with each other (W1b, W2 and W3; those of W4; those of W5) are measured in turns, as the systems are: what the machine does to one, it does to all.
+${nodeOptions(bench)}- The systems take turns, and so do workloads that are compared with each other (W1b, W2 and W3; the lengths of W4; the sizes of W5): what the machine does to one, it does to all. Every other turn goes the other way around.
 - A node is one durably recorded step that does nothing, unless the title says more. A hop is the time from the start of a node to the start of the next. Rates count all nodes from the first start to the last end, so the start and the end of each run are part of them.
 
 ${workloads(bench).join('\n')}

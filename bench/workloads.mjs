@@ -114,7 +114,7 @@ async function overItems(system, graph, count, runs = 1) {
 const waitingItems = ({ long }) => (long ? 10_000 : 2000);
 const chainsAtOnce = (system) => flood(system, chain(10), 300);
 const ALL = ['flowcraft-kafka', 'bullmq', 'original'];
-const runsOf = (length) => Math.max(2, 500 / length);
+const runsOf = (length) => Math.max(3, 500 / length);
 const bytes = { kind: 'bytes', bytes: 10_240 };
 /** Less than a second each. */
 const floods = { group: 'floods', turnsARound: 5 };

@@ -1,7 +1,7 @@
 /**
  * The least that a durable hop costs: one Cassandra write (the same row and columns as this package writes) and one Redis
  * script that accepts it, with the bare drivers. Nothing is consumed, nothing is produced, and no
- * run is started or ended, unless whole runs are asked for.
+ * run is started or ended, unless whole runs are asked for, or chains one after the other.
  */
 import { createRequire } from 'node:module';
 import { Fleet } from '../fleet.mjs';
