@@ -28,16 +28,38 @@ const { values: flags, positionals } = parseArgs({
 });
 const scale = { long: flags.long };
 const rounds = Number(flags.rounds ?? (flags.long ? 5 : 3));
+if (!Number.isInteger(rounds) || rounds < 1) refuse('--rounds takes a whole number, from 1.');
 const systems = flags.systems.split(',');
+const known = new Set(WORKLOADS.flatMap((workload) => workload.systems));
+for (const id of systems) if (!known.has(id)) refuse(`There is no system '${id}', but: ${[...known].join(', ')}.`);
+const isNamed = (name, { id }) => id === name || id.startsWith(`${name}-`);
+for (const name of positionals)
+  if (!WORKLOADS.some((workload) => isNamed(name, workload)))
+    refuse(`There is no workload '${name}', but: ${WORKLOADS.map(({ id }) => id).join(', ')}.`);
 const chosen =
   positionals.length === 0
     ? WORKLOADS
-    : WORKLOADS.filter(({ id }) => positionals.some((p) => id === p || id.startsWith(`${p}-`)));
-if (chosen.length === 0) throw new Error(`No such workload. There are: ${WORKLOADS.map(({ id }) => id).join(', ')}.`);
+    : WORKLOADS.filter((workload) => positionals.some((name) => isNamed(name, workload)));
+/** Read before anything is measured: what cannot be read cannot be kept. */
+const before = flags.merge ? await resultsIn(flags.out) : [];
 const concurrency = flags.concurrency === undefined ? {} : { concurrency: Number(flags.concurrency) };
 
 /** It polls without a pause while it is idle, and takes minutes for some workloads: one round, when all else is measured. */
 const ORIGINAL = 'original';
+
+function refuse(why) {
+  console.error(why);
+  process.exit(1);
+}
+
+async function resultsIn(file) {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')).results;
+  } catch (error) {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
 
 const opened = new Map();
 /** What the workers of a system are now, where they change. */
@@ -193,7 +215,6 @@ try {
 const results = [...measured].map(([workload, figures]) => resultOf(workload, figures, loads.get(workload)));
 if (systems.includes(ORIGINAL)) printTable(results, true);
 
-const before = flags.merge ? JSON.parse(await readFile(flags.out, 'utf8')).results : [];
 const resultOfId = new Map([...before, ...results].map((result) => [result.id, result]));
 
 const report = {

@@ -24,6 +24,10 @@ const { values: flags } = parseArgs({
     out: { type: 'string', default: '.build/profile.json' },
   },
 });
+if (!/^(chain(-[1-9]\d*)?|fan|join)$/.test(flags.graph)) {
+  console.error(`There is no graph '${flags.graph}', but: chain, chain-<length>, fan, join.`);
+  process.exit(1);
+}
 const GRAPHS = { fan: () => fan(100), join: () => join(20, { kind: 'delay', ms: 50 }) };
 const graph = GRAPHS[flags.graph]?.() ?? chain(Number(flags.graph.split('-')[1] ?? 10));
 const runs = Number(flags.runs ?? (flags.graph in GRAPHS ? 20 : 300));

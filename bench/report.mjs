@@ -138,11 +138,12 @@ ${machine(bench).join('\n')}
 - **original**: \`@flowcraft/kafka-adapter\` from npm, one round. Its nodes do not know their run: where others are measured by the hop, its figure is that of a whole run.
 - Servers, workers and clients are warm: each system repeats a workload until it gets hardly faster, for a minute at most, before its rounds; not so for W6, where workers have just started. Workers here and of BullMQ execute up to ${bench.concurrency} nodes at a time.
 ${nodeOptions(bench)}- The systems take turns, and so do workloads that are compared with each other (W1b, W2 and W3; the lengths of W4; the sizes of W5): what the machine does to one, it does to all. Every other turn goes the other way around.
+- Workers here take up to 1,000,000 turns a run and 16 MiB a value, for the longest chains and batches; both limits are lower by default.
 - A node is one durably recorded step that does nothing, unless the title says more. A hop is the time from the start of a node to the start of the next. Rates count all nodes from the first start to the last end, so the start and the end of each run are part of them.
 
 ${workloads(bench).join('\n')}
 
-A ratio \`to floor\` or \`to BullMQ\` below 1 is slower where the unit is a rate, and faster where it is a time. BullMQ flows keep everything in Redis and pass over the journal that lets a run here outlive the loss of Redis. That journal, written by Cassandra on the same cores, takes about as much CPU as a worker does for a node ([below](#where-the-time-of-a-node-goes)).
+A ratio \`to floor\` or \`to BullMQ\` below 1 is slower where the unit is a rate, and faster where it is a time. BullMQ flows keep everything in Redis and pass over the journal that lets a run here outlive the loss of Redis. That journal, written by Cassandra on the same cores, takes half to three quarters of the CPU that a worker does for a node ([below](#where-the-time-of-a-node-goes)), and a run that is alone waits for it: there BullMQ is faster, as it is from \`start()\` to the first node, and it needs less while idle.
 
 Durability: Kafka \`acks=all\` (one broker), Cassandra with one replica, \`LOCAL_QUORUM\`, \`commitlog_sync: periodic\` (its default), Redis append-only file with fsync each second for all systems.
 

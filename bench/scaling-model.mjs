@@ -140,7 +140,7 @@ if (import.meta.filename === process.argv[1]) {
   const file = path.join(import.meta.dirname, '..', 'docs', 'scaling.md');
   const before = await readFile(file, 'utf8');
   const after = filled(before, await costsOf());
-  const squeeze = (text) => text.replace(/ +/g, ' ').replace(/-{3,}/g, '---');
+  const squeeze = (text) => text.replace(/ +/g, ' ').replace(/-{2,}/g, '---');
   const same = squeeze(after) === squeeze(before);
   if (flags.check && !same)
     throw new Error('docs/scaling.md is not what the model calculates. Run npm run bench:scaling.');
