@@ -1,10 +1,17 @@
-import { FlowcraftError, type FlowcraftEvent, type NodeDefinition, type NodeExecutionResult } from 'flowcraft';
+import {
+  FlowcraftError,
+  type FlowcraftEvent,
+  type NodeDefinition,
+  type NodeExecutionResult,
+  type WorkflowBlueprint,
+} from 'flowcraft';
 import type { ExecutionContext, FlowcraftRuntime } from './flowcraft-runtime.js';
 
 export interface ExecutorCall {
   readonly within: ExecutionContext;
   readonly definition: NodeDefinition;
-  readonly input: () => Promise<unknown>;
+  /** @param alone the blueprint with this node only: flowcraft looks through all nodes that it is given for the one */
+  readonly input: (alone: WorkflowBlueprint) => Promise<unknown>;
   /** What others hear in place of an event about the node; undefined: nothing. */
   readonly hear: (event: FlowcraftEvent) => FlowcraftEvent | undefined;
 }
@@ -29,7 +36,8 @@ export async function callExecutor(
     },
   };
   try {
-    return await executorOf(runtime, within, definition).execute(await input());
+    const alone = { ...within.blueprint, nodes: [definition] };
+    return await executorOf(runtime, within, alone, id).execute(await input(alone));
   } catch (error) {
     const fallbackNodeId = config?.fallback;
     if (hasFallback && fallbackNodeId !== undefined && isExecutionFailure(error, id))
@@ -38,13 +46,18 @@ export async function callExecutor(
   }
 }
 
-/** flowcraft looks through all nodes of the blueprint: while it does, there is this one only, however many a run has. */
-function executorOf(runtime: FlowcraftRuntime['runtime'], within: ExecutionContext, definition: NodeDefinition) {
+/** flowcraft looks the node up in the blueprint of its context, which is that with this node only while it does. */
+function executorOf(
+  runtime: FlowcraftRuntime['runtime'],
+  within: ExecutionContext,
+  alone: WorkflowBlueprint,
+  nodeId: string,
+) {
   const { blueprint } = within;
-  const own: { blueprint: typeof blueprint } = within;
-  own.blueprint = { ...blueprint, nodes: [definition] };
+  const own: { blueprint: WorkflowBlueprint } = within;
+  own.blueprint = alone;
   try {
-    return runtime.getExecutorForNode(definition.id, within) as {
+    return runtime.getExecutorForNode(nodeId, within) as {
       execute(input: unknown): Promise<NodeExecutionResult>;
     };
   } finally {

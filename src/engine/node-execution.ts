@@ -118,7 +118,6 @@ export async function executeNode(flowcraft: FlowcraftRuntime, request: Executio
   const definition = stillToTry(effective, policy, request.attemptsBefore);
   const isPlanned = run.plan.nodes.get(definition.id)?.definition === definition;
   const blueprint = isPlanned ? run.plan.blueprint : withNode(run.plan.blueprint, definition);
-  const alone = { ...blueprint, nodes: [definition] };
   const attempts = new NodeAttempts({
     runId: run.runId,
     nodeId: definition.id,
@@ -142,8 +141,7 @@ export async function executeNode(flowcraft: FlowcraftRuntime, request: Executio
   const outcome = await callExecutor(flowcraft, {
     within,
     definition,
-    // flowcraft looks through all nodes that it is given for this one
-    input: () => runtime.resolveNodeInput(definition.id, alone, within.state.getContext()),
+    input: (alone) => runtime.resolveNodeInput(definition.id, alone, within.state.getContext()),
     hear: (event) => (isBegun() && event.type === 'node:finish' ? undefined : heard(event, attempts)),
   });
   const ended = (execution: Execution): Executed => ({ execution, within, attempts: attempts.made });
